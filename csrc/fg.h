@@ -1,0 +1,233 @@
+/* fg.h: the one public header of the fastgrad core.
+ *
+ * Plain C11, no Python and no NumPy header, so that it is tested, fuzzed and sanitised alone.
+ *
+ * Ownership: an argument named `*_take` hands its reference over, whatever the call returns; every other
+ * pointer is borrowed. A function that returns a pointer returns a new reference unless its name says `_peek`.
+ * Units: sizes and strides of arrays are counts of elements (shape, size) and bytes (strides), as in NumPy.
+ * Failure: what can fail returns fg_status (or NULL for "out of memory") and has then changed nothing.
+ * Threads: reference counts are plain integers; the caller holds one lock (Python's) around every call
+ * except those documented as pure arithmetic, which touch no count.
+ */
+#ifndef FG_H
+#define FG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FG_MAXDIMS 64  /* NumPy 2's own limit */
+#define FG_MAXARGS 8   /* operands and results of one loop */
+#define FG_MAXINOUT 32 /* inputs and outputs of one program */
+#define FG_MAXREGS 256 /* registers of one program */
+
+typedef enum {
+    FG_OK = 0,
+    FG_NOMEM,  /* an allocation failed */
+    FG_SHAPE,  /* shapes do not broadcast, or do not fit */
+    FG_RAISED, /* a callback failed; what it raised is the caller's business */
+} fg_status;
+
+/* ---------------------------------------------------------------- mem: allocation -- */
+
+void *fg_mem_alloc(size_t bytes);
+void fg_mem_free(void *block);
+/* Test aid: let the next `n` allocations succeed and the one after fail, once; negative: never fail. */
+void fg_mem_fail_after(long n);
+
+/* ---------------------------------------------------------------- array: described memory -- */
+
+/* Type numbers are NumPy's. FG_OTHER is any dtype the core has no arithmetic for (byte-swapped included):
+ * such an array only carries its owner around. */
+enum {
+    FG_BOOL = 0,
+    FG_FLOAT32 = 11,
+    FG_FLOAT64 = 12,
+    FG_COMPLEX64 = 14,
+    FG_COMPLEX128 = 15,
+    FG_OTHER = 255,
+};
+
+enum {
+    FG_CONTIGUOUS = 1, /* C order, no gaps */
+    FG_ALIGNED = 2,    /* data and strides suit the dtype */
+    FG_WRITEABLE = 4,
+};
+
+/* A described piece of memory. Immutable but for `refs` and the root's `version`. A view holds a reference
+ * to its root (the array that owns the memory and the version counter); a root's `root` is itself.
+ * The memory of a root lies right behind the struct, or belongs to `owner`. */
+typedef struct fg_array {
+    intptr_t refs;
+    struct fg_array *root;
+    char *data;
+    void *owner;      /* keeps outside memory alive; see fg_array_wrap */
+    intptr_t size;    /* elements */
+    uint32_t version; /* of a root: how often its memory was written in place */
+    uint32_t itemsize;
+    uint8_t dtype, ndim, flags;
+    intptr_t dims[]; /* shape[ndim], then strides[ndim] */
+} fg_array;
+
+static inline intptr_t *fg_shape(fg_array *a) { return a->dims; }
+static inline intptr_t *fg_strides(fg_array *a) { return a->dims + a->ndim; }
+
+/* Who releases an `owner`; set once by the embedding program. */
+extern void (*fg_owner_release)(void *owner);
+
+/* New C-ordered memory, uninitialised. NULL: out of memory. */
+fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t itemsize);
+/* A view of `base` (same memory, same version counter) with another geometry. */
+fg_array *fg_array_view(fg_array *base, char *data, int ndim, const intptr_t *shape, const intptr_t *strides);
+/* Outside memory that `owner_take` keeps alive. `aligned`, `writeable`: what the caller knows of it. */
+fg_array *fg_array_wrap(void *owner_take, char *data, int ndim, const intptr_t *shape, const intptr_t *strides,
+                        int dtype, uint32_t itemsize, bool aligned, bool writeable);
+/* Shape and dtype alone: `data` is NULL. */
+fg_array *fg_array_like(int ndim, const intptr_t *shape, int dtype, uint32_t itemsize);
+void fg_array_free(fg_array *a); /* called by fg_array_drop at zero */
+
+static inline fg_array *fg_array_keep(fg_array *a) {
+    a->refs++;
+    return a;
+}
+static inline void fg_array_drop(fg_array *a) {
+    if (a && --a->refs == 0) fg_array_free(a);
+}
+/* Whether nobody but the holder of this one reference can see the memory, so that it may be overwritten. */
+static inline bool fg_array_unshared(const fg_array *a) {
+    return a->refs == 1 && a->root == a && a->owner == NULL;
+}
+bool fg_array_same_shape(const fg_array *a, const fg_array *b);
+
+/* ---------------------------------------------------------------- loop: NumPy's inner loops -- */
+
+/* The signature of NumPy's inner loops. Counts and strides as NumPy passes them. */
+typedef void (*fg_loop_fn)(char **args, const intptr_t *dims, const intptr_t *strides, void *data);
+typedef struct fg_loop {
+    fg_loop_fn fn; /* NULL: there is no such loop */
+    void *data;
+} fg_loop;
+
+/* The shape that `n` arrays broadcast to. FG_SHAPE if they do not. */
+fg_status fg_broadcast(int n, fg_array *const *arrays, int *ndim, intptr_t *shape);
+
+/* Run an elementwise loop over `nargs` arrays, the last of which is the result and has the broadcast shape.
+ * All are aligned and of the dtypes the loop expects. Pure arithmetic. */
+void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args);
+
+/* into[broadcast] = into op from, over `from`'s shape, where `into` has from's ndim and size 1 along the axes
+ * to be reduced (`into` holds the initial value). Contiguous runs are passed whole, so that NumPy's
+ * pairwise sum works on them. Pure arithmetic. */
+void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from);
+
+/* `g` summed over the axes along which `like` was broadcast to g's shape: a new array of like's shape and
+ * g's dtype. `g_take` is given back as it is where the shapes are the same. `add` is g's add loop. */
+fg_status fg_sum_to(fg_array *g_take, fg_array *like, const fg_loop *add, fg_array **result);
+
+/* *held = *held + more, in place where nobody else can see one of the two. Same shape and dtype. *held may be NULL. */
+fg_status fg_accumulate(fg_array **held, fg_array *more_take, const fg_loop *add);
+
+/* ---------------------------------------------------------------- program: fused elementwise steps -- */
+
+/* Steps over registers. Registers are numbered inputs, constants, temporaries, outputs. Every step runs on
+ * one cache-sized block before the next block, so temporaries never leave the L1 cache. */
+typedef struct fg_step {
+    fg_loop loop;
+    uint16_t nin, out;
+    uint16_t in[4];
+} fg_step;
+
+typedef struct fg_program {
+    uint16_t ninputs, nconsts, ntemps, noutputs, nsteps;
+    intptr_t block; /* elements of one block; from fg_program_finish */
+    int16_t reuse_input, reuse_output; /* output whose memory may be that input's: see fg_program_finish; or -1 */
+    uint8_t *itemsize;                 /* of each register */
+    char *consts;                      /* 16 bytes for each constant */
+    fg_step *steps;
+} fg_program;
+
+/* A program with room for the given counts; itemsizes, consts and steps are filled in by the caller, who then
+ * calls fg_program_finish. NULL: out of memory. */
+fg_program *fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, int nsteps);
+/* Work out which output (reuse_output) may overwrite input 0 (by convention the cotangent): the one
+ * written by a step at or after the last step that reads input 0, and of the same itemsize. */
+void fg_program_finish(fg_program *p);
+void fg_program_free(fg_program *p);
+
+/* Run over arrays that broadcast to the outputs' shape (all outputs have one shape; C order, or the memory of
+ * input 0 as reuse_* allows). Inputs are aligned and have their register's itemsize. Pure arithmetic. */
+void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs);
+
+/* ---------------------------------------------------------------- kernels: loops NumPy has not -- */
+
+/* By name ("where", "erf") and type number of the result. {NULL, NULL} if there is none.
+ * "where": (bool, T, T) -> T for any itemsize 1, 2, 4, 8, 16. "erf": float32, float64 through libm's erf. */
+fg_loop fg_kernel_find(const char *name, int dtype);
+/* to[...] = from, same dtype, `from` broadcast to `to`'s shape; memory must not overlap. Pure arithmetic. */
+void fg_copy(fg_array *to, fg_array *from);
+/* Every element of `a` = the `itemsize` bytes at `value`. */
+void fg_fill(fg_array *a, const void *value);
+
+/* ---------------------------------------------------------------- graph: sort and run -- */
+
+struct fg_node;
+typedef struct fg_edge {
+    struct fg_node *node; /* NULL: nothing upstream wants this cotangent */
+    uint32_t nr;          /* which output of `node` */
+} fg_edge;
+
+/* One recorded operation, embedded in the caller's own object. The caller keeps nodes and all they lead to
+ * alive while a run is under way. Fields below the line are zero to begin with and belong to the run that claimed
+ * the node. Edges lead from newer to older nodes: there are no cycles. */
+typedef struct fg_node {
+    uint64_t seq;   /* order of creation; the newest ready node runs first */
+    fg_edge *edges; /* one for each input */
+    uint32_t nin, nout;
+    /* ---- */
+    struct fg_run *run;
+    void **grads; /* cotangent of each output so far, NULL: none; points at `grad` where nout is 1 */
+    void *grad;
+    uint32_t deps;
+    uint8_t wanted, is_twin; /* ask fg_run_wanted: another run may hold these fields */
+} fg_node;
+
+/* Leaves run as soon as they are ready: their sequence number is this. */
+#define FG_SEQ_LEAF UINT64_MAX
+
+/* What a run does with cotangents, which it treats as opaque references. */
+typedef struct fg_run_ops {
+    /* Apply a ready node: consume `grads` (nout entries, each owned by the callee from now on, NULL where nothing
+     * came) and fg_run_send to each wanted edge. */
+    fg_status (*apply)(void *context, struct fg_run *run, fg_node *node, void **grads);
+    /* *held += more. */
+    fg_status (*merge)(void *context, void **held, void *more_take);
+    void (*drop)(void *grad);
+    /* Called every FG_POLL_NODES nodes, for signals. */
+    fg_status (*poll)(void *context);
+} fg_run_ops;
+#define FG_POLL_NODES 256
+
+typedef struct fg_run fg_run;
+
+/* NULL: out of memory. */
+fg_run *fg_run_new(const fg_run_ops *ops, void *context);
+/* Seed output `nr` of `node`. */
+fg_status fg_run_seed(fg_run *run, fg_node *node, uint32_t nr, void *grad_take);
+/* Restrict the run to what leads to `node` (call for each; none: everything runs). */
+fg_status fg_run_want(fg_run *run, fg_node *node);
+/* Count dependencies with an explicit worklist, then run newest-first until nothing is ready.
+ * On failure cotangents under way are dropped; the graph is as it was. */
+fg_status fg_run_go(fg_run *run);
+/* From `apply`: add `grad_take` to output `nr` of `node`. A node that this run does not need drops it. */
+fg_status fg_run_send(fg_run *run, fg_edge edge, void *grad_take);
+/* From `apply`: where the cotangent of an edge's target is held so far (the entry may be NULL), to be added into in
+ * place; NULL if this run does not need the target. Follow with fg_run_send(run, edge, NULL), which counts the edge. */
+void **fg_run_peek(fg_run *run, fg_edge edge);
+/* Whether this run needs a cotangent along `edge`. */
+bool fg_run_needs(fg_run *run, fg_edge edge);
+/* Whether `node` was given to fg_run_want. To be asked from `apply`. */
+bool fg_run_wanted(fg_run *run, fg_node *node);
+/* Drops whatever is left and gives every claimed node back. */
+void fg_run_free(fg_run *run);
+
+#endif

@@ -1,0 +1,112 @@
+/* kernels: the inner loops that NumPy has not, and moving elements about. */
+#include "walk.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- where -- */
+
+/* One loop for each itemsize; elements are only moved, never interpreted. */
+#define WHERE_LOOP(name, type)                                                                     \
+    static void name(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {     \
+        const char *mask = args[0], *yes = args[1], *no = args[2];                                 \
+        char *to = args[3];                                                                        \
+        (void)data;                                                                                \
+        for (intptr_t i = 0; i < dims[0]; i++) {                                                   \
+            const type a = *(const type *)yes, b = *(const type *)no;                              \
+            *(type *)to = *mask ? a : b;                                                           \
+            mask += strides[0], yes += strides[1], no += strides[2], to += strides[3];             \
+        }                                                                                          \
+    }
+
+typedef struct pair {
+    uint64_t a, b;
+} pair;
+
+WHERE_LOOP(where_1, uint8_t)
+WHERE_LOOP(where_2, uint16_t)
+WHERE_LOOP(where_4, uint32_t)
+WHERE_LOOP(where_8, uint64_t)
+WHERE_LOOP(where_16, pair)
+
+/* Bytes of NumPy's native types by type number; 0 for those that have no fixed size or hold references. */
+static size_t native_itemsize(int dtype) {
+    static const uint8_t sizes[] = {
+        1, 1, 1, 2, 2, sizeof(int), sizeof(int), sizeof(long), sizeof(long), 8, 8, /* bool .. ulonglong */
+        4, 8, sizeof(long double), 8, 16, 2 * sizeof(long double),                 /* float .. clongdouble */
+        0, 0, 0, 0, 8, 8, 2,                                                       /* datetime, timedelta, half */
+    };
+    return dtype >= 0 && dtype < (int)(sizeof sizes / sizeof *sizes) ? sizes[dtype] : 0;
+}
+
+static fg_loop_fn where_loop(int dtype) {
+    switch (native_itemsize(dtype)) {
+    case 1:
+        return where_1;
+    case 2:
+        return where_2;
+    case 4:
+        return where_4;
+    case 8:
+        return where_8;
+    case 16:
+        return where_16;
+    default:
+        return NULL;
+    }
+}
+
+/* ---------------------------------------------------------------- erf -- */
+
+static void erf_float32(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    const char *from = args[0];
+    char *to = args[1];
+    (void)data;
+    for (intptr_t i = 0; i < dims[0]; i++, from += strides[0], to += strides[1]) {
+        *(float *)to = erff(*(const float *)from);
+    }
+}
+
+static void erf_float64(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    const char *from = args[0];
+    char *to = args[1];
+    (void)data;
+    for (intptr_t i = 0; i < dims[0]; i++, from += strides[0], to += strides[1]) {
+        *(double *)to = erf(*(const double *)from);
+    }
+}
+
+fg_loop fg_kernel_find(const char *name, int dtype) {
+    fg_loop loop = {NULL, NULL};
+    if (strcmp(name, "where") == 0) {
+        loop.fn = where_loop(dtype);
+    } else if (strcmp(name, "erf") == 0) {
+        loop.fn = dtype == FG_FLOAT32 ? erf_float32 : dtype == FG_FLOAT64 ? erf_float64 : NULL;
+    }
+    return loop;
+}
+
+/* ---------------------------------------------------------------- moving -- */
+
+void fg_copy(fg_array *to, fg_array *from) {
+    fg_array *args[2] = {to, from};
+    fg_walk w;
+    if (to->size == 0) return;
+    if ((to->flags & from->flags & FG_CONTIGUOUS) && to->size == from->size) {
+        memcpy(to->data, from->data, (size_t)to->size * to->itemsize);
+        return;
+    }
+    fg_walk_begin(&w, 2, args, 0, 0, 1);
+    do {
+        fg_move(w.at[0], w.strides[0][0], w.at[1], w.strides[0][1], w.run, to->itemsize);
+    } while (fg_walk_next(&w));
+}
+
+void fg_fill(fg_array *a, const void *value) {
+    fg_walk w;
+    if (a->size == 0) return;
+    fg_walk_begin(&w, 1, &a, 0, 0, 1);
+    do {
+        fg_move(w.at[0], w.strides[0][0], value, 0, w.run, a->itemsize);
+    } while (fg_walk_next(&w));
+}

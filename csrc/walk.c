@@ -1,0 +1,220 @@
+/* walk: broadcast, order, merge and group the axes of several arrays. */
+#include "walk.h"
+
+#include <string.h>
+
+/* Rows of this length need no copying together if they are contiguous as they are. */
+enum { LONG_ROW = 128 };
+
+/* Whether NumPy would walk an axis with strides `a` inside one with strides `b`: 1, or outside it: -1, or 0 where the strides
+ * do not tell. Where arrays disagree, the order of the axes in the shape wins. */
+static int compare_axes(const intptr_t *a, const intptr_t *b, int first, int last) {
+    int verdict = 0;
+    for (int k = first; k < last; k++) {
+        if (!a[k] || !b[k]) continue;
+        if (fg_magnitude(b[k]) <= fg_magnitude(a[k])) return -1;
+        verdict = 1;
+    }
+    return verdict;
+}
+
+/* Put the axis in w's last place where it belongs (insertion sort, as NumPy's, which is no total order). */
+static void insert_axis(fg_walk *w, int first, int last) {
+    const int count = w->ndim;
+    const size_t row = (size_t)w->nargs * sizeof(intptr_t);
+    intptr_t strides[FG_WALK_ARGS];
+    const intptr_t n = w->shape[count];
+    int place = count;
+    for (int i = count - 1; i >= 0; i--) {
+        const int verdict = compare_axes(w->strides[count], w->strides[i], first, last);
+        if (verdict < 0) break;
+        if (verdict > 0) place = i;
+    }
+    w->ndim++;
+    if (place == count) return;
+    memcpy(strides, w->strides[count], row);
+    for (int i = count; i > place; i--) {
+        w->shape[i] = w->shape[i - 1];
+        memcpy(w->strides[i], w->strides[i - 1], row);
+    }
+    w->shape[place] = n;
+    memcpy(w->strides[place], strides, row);
+}
+
+static bool continues(const fg_walk *w, int inner, int outer) {
+    for (int k = 0; k < w->nargs; k++) {
+        if (w->strides[outer][k] != w->strides[inner][k] * w->shape[inner]) return false;
+    }
+    return true;
+}
+
+static void merge_axes(fg_walk *w) {
+    int kept = 0;
+    for (int i = 1; i < w->ndim; i++) {
+        if (continues(w, kept, i)) {
+            w->shape[kept] *= w->shape[i];
+        } else if (++kept != i) {
+            w->shape[kept] = w->shape[i];
+            memcpy(w->strides[kept], w->strides[i], (size_t)w->nargs * sizeof(intptr_t));
+        }
+    }
+    w->ndim = kept + 1;
+}
+
+void fg_walk_begin(fg_walk *w, int nargs, fg_array *const *args, int whole, int first, int last) {
+    const intptr_t *shape = fg_shape(args[whole]);
+    const int ndim = args[whole]->ndim;
+    w->ndim = 0;
+    w->nargs = nargs;
+    for (int k = 0; k < nargs; k++) w->at[k] = args[k]->data;
+    for (int i = ndim - 1; i >= 0; i--) {
+        if (shape[i] == 1) continue;
+        w->shape[w->ndim] = shape[i];
+        for (int k = 0; k < nargs; k++) {
+            const int axis = i - (ndim - args[k]->ndim);
+            const bool spread = axis < 0 || fg_shape(args[k])[axis] == 1;
+            w->strides[w->ndim][k] = spread ? 0 : fg_strides(args[k])[axis];
+        }
+        insert_axis(w, first, last);
+    }
+    if (w->ndim) {
+        merge_axes(w);
+    } else {
+        w->ndim = 1;
+        w->shape[0] = 1;
+        for (int k = 0; k < nargs; k++) w->strides[0][k] = (intptr_t)args[k]->itemsize;
+    }
+    w->group = 1;
+    w->run = w->shape[0];
+    w->buffered = 0;
+    memset(w->index, 0, (size_t)w->ndim * sizeof *w->index);
+}
+
+/* ---------------------------------------------------------------- grouping -- */
+
+/* Bits of args[first..last) that have no single stride along the inner `group` axes. */
+static uint32_t split_args(const fg_walk *w, int group, int first, int last) {
+    uint32_t bits = 0;
+    for (int i = 1; i < group; i++) {
+        for (int k = first; k < last; k++) {
+            if (w->strides[i][k] != w->strides[i - 1][k] * w->shape[i - 1]) bits |= UINT32_C(1) << k;
+        }
+    }
+    return bits;
+}
+
+static int count_bits(uint32_t bits) {
+    int count = 0;
+    for (; bits; bits &= bits - 1) count++;
+    return count;
+}
+
+/* So many inner axes NumPy passes to a loop at once. It weighs calls against copies:
+ * (1 + operands copied) / (elements passed at a time), the latter at most its buffer where anything is copied. */
+static int numpy_group(const fg_walk *w, int nin) {
+    intptr_t size = w->shape[0], best_size = size;
+    int best = 1, best_cost = 1, cost = 1;
+    for (int group = 2; group <= w->ndim && (size < FG_NUMPY_BUFFER || cost == 1); group++) {
+        cost = 1 + count_bits(split_args(w, group, 0, nin));
+        size *= w->shape[group - 1];
+        const intptr_t passed = cost > 1 && size > FG_NUMPY_BUFFER ? FG_NUMPY_BUFFER : size;
+        if ((double)cost * (double)best_size <= (double)best_cost * (double)passed) {
+            best = group;
+            best_cost = cost;
+            best_size = size;
+        }
+    }
+    return best;
+}
+
+/* Whether one call for each row does as well as copying rows together. */
+static bool rows_will_do(const fg_walk *w, uint32_t copied, fg_array *const *args) {
+    if (w->shape[0] < LONG_ROW) return false;
+    for (int k = 0; k < w->nargs; k++) {
+        if ((copied >> k & 1) && w->strides[0][k] != (intptr_t)args[k]->itemsize) return false;
+    }
+    return true;
+}
+
+void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
+    w->group = numpy_group(w, nin);
+    w->buffered = split_args(w, w->group, 0, w->nargs);
+    if (w->group > 1 && rows_will_do(w, w->buffered, args)) {
+        w->group = 1;
+        w->buffered = 0;
+    }
+    for (int k = nin; k < w->nargs; k++) {
+        if (w->strides[0][k] != (intptr_t)args[k]->itemsize) w->buffered |= UINT32_C(1) << k;
+    }
+    w->run = 1;
+    for (int i = 0; i < w->group; i++) w->run *= w->shape[i];
+}
+
+/* ---------------------------------------------------------------- moving -- */
+
+void fg_cursor_begin(fg_cursor *c, const fg_walk *w, int k) {
+    c->at = w->at[k];
+    memset(c->index, 0, (size_t)w->group * sizeof *c->index);
+}
+
+/* To the start of the next row. */
+static void cursor_next_row(fg_cursor *c, const fg_walk *w, int k) {
+    c->at -= c->index[0] * w->strides[0][k];
+    c->index[0] = 0;
+    for (int axis = 1; axis < w->group; axis++) {
+        const intptr_t stride = w->strides[axis][k];
+        c->at += stride;
+        if (++c->index[axis] < w->shape[axis]) return;
+        c->at -= stride * w->shape[axis];
+        c->index[axis] = 0;
+    }
+}
+
+static void cursor_move(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize, bool gather) {
+    const intptr_t stride = w->strides[0][k], dense = (intptr_t)itemsize;
+    char *buffer = c->buffer;
+    while (n) {
+        const intptr_t left = w->shape[0] - c->index[0], count = n < left ? n : left;
+        if (gather) {
+            fg_move(buffer, dense, c->at, stride, count, itemsize);
+        } else {
+            fg_move(c->at, stride, buffer, dense, count, itemsize);
+        }
+        buffer += count * dense;
+        n -= count;
+        c->index[0] += count;
+        c->at += count * stride;
+        if (count == left) cursor_next_row(c, w, k);
+    }
+}
+
+void fg_cursor_gather(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize) {
+    cursor_move(c, w, k, n, itemsize, true);
+}
+
+void fg_cursor_scatter(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize) {
+    cursor_move(c, w, k, n, itemsize, false);
+}
+
+/* memcpy of a fixed size is one load and one store, and needs no alignment. */
+#define MOVE_CASE(bytes)                                                                                \
+    case bytes:                                                                                         \
+        for (intptr_t i = 0; i < n; i++, to += to_stride, from += from_stride) memcpy(to, from, bytes); \
+        return;
+
+void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_stride, intptr_t n, size_t itemsize) {
+    const intptr_t dense = (intptr_t)itemsize;
+    if (to_stride == dense && from_stride == dense && n >= 8) {
+        memcpy(to, from, (size_t)n * itemsize);
+        return;
+    }
+    switch (itemsize) {
+        MOVE_CASE(1)
+        MOVE_CASE(2)
+        MOVE_CASE(4)
+        MOVE_CASE(8)
+        MOVE_CASE(16)
+    default:
+        for (intptr_t i = 0; i < n; i++, to += to_stride, from += from_stride) memcpy(to, from, itemsize);
+    }
+}

@@ -1,0 +1,67 @@
+/* walk.h: how the elementwise modules go through several arrays of one (broadcast) shape. Private to csrc. */
+#ifndef FG_WALK_H
+#define FG_WALK_H
+
+#include "fg.h"
+
+#define FG_WALK_ARGS FG_MAXINOUT
+#define FG_NUMPY_BUFFER 8192 /* elements: what np.getbufsize() starts as */
+#define FG_LINE 64           /* bytes of a cache line */
+
+/* Axes of several arrays, the innermost first, in the order in which NumPy would walk them; axes of length 1 are
+ * dropped and those that continue one another are merged. There is always at least one.
+ *
+ * Note [Buffering]
+ * NumPy's inner loops give the same bits for the same element whatever its neighbours are, but some take another
+ * path (and round differently) for strides that are not those of a contiguous array. NumPy itself copies
+ * operands with short rows into a buffer, so that the loop sees contiguous ones. So do we, by the same rule, which is also
+ * faster for short rows. Results are always written contiguously: if need be to a buffer which is
+ * then spread out. (NumPy 2.4's isfinite and isnan are even wrong for results with gaps.) */
+typedef struct fg_walk {
+    int ndim, nargs;
+    int group;         /* so many inner axes make one run */
+    intptr_t run;      /* elements of a run */
+    uint32_t buffered; /* bit k: array k has no single stride along a run */
+    intptr_t shape[FG_MAXDIMS];
+    intptr_t index[FG_MAXDIMS];
+    intptr_t strides[FG_MAXDIMS][FG_WALK_ARGS]; /* 0 where an array is broadcast */
+    char *at[FG_WALK_ARGS];                     /* start of the current run of each array */
+} fg_walk;
+
+/* Begin a walk over the shape of args[whole], which has no empty axis; args[first..last) decide the order. */
+void fg_walk_begin(fg_walk *w, int nargs, fg_array *const *args, int whole, int first, int last);
+
+/* Group axes and choose what is buffered, for a loop with `nin` operands followed by results. */
+void fg_walk_group(fg_walk *w, int nin, fg_array *const *args);
+
+/* Step to the next run. False when there are no more. */
+static inline bool fg_walk_next(fg_walk *w) {
+    for (int axis = w->group; axis < w->ndim; axis++) {
+        const intptr_t *strides = w->strides[axis];
+        if (++w->index[axis] < w->shape[axis]) {
+            for (int k = 0; k < w->nargs; k++) w->at[k] += strides[k];
+            return true;
+        }
+        for (int k = 0; k < w->nargs; k++) w->at[k] -= strides[k] * (w->shape[axis] - 1);
+        w->index[axis] = 0;
+    }
+    return false;
+}
+
+/* How far one array has been moved along the current run, and its buffer. */
+typedef struct fg_cursor {
+    char *at, *buffer;
+    intptr_t index[FG_MAXDIMS];
+} fg_cursor;
+
+void fg_cursor_begin(fg_cursor *c, const fg_walk *w, int k);
+/* Move the next n elements of array k to its buffer, or from there. */
+void fg_cursor_gather(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize);
+void fg_cursor_scatter(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize);
+
+/* Move n elements of itemsize bytes. */
+void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_stride, intptr_t n, size_t itemsize);
+
+static inline intptr_t fg_magnitude(intptr_t stride) { return stride < 0 ? -stride : stride; }
+
+#endif
