@@ -1,0 +1,238 @@
+"""Sym: a formula in, a straight-line program out.
+
+A row's formula is run once on `Sym` values. Each operation it applies becomes a step; equal steps become
+one (hash-consing), so common subexpressions are shared and what a formula reads is known exactly.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from .ops._row import TABLE
+
+
+class NotElementwise(TypeError):
+    """The formula is not made of elementwise rows alone, so it has no program."""
+
+
+class Program(NamedTuple):
+    """Steps over numbered registers: inputs first, then constants, then one for each value computed.
+
+    `inputs` names the values the program reads (``"g"``, ``"out"`` or an operand); `consts` are weak Python
+    scalars; a step is ``(op, input registers, output register)``; `outputs` names the register of each
+    result, which may be an input or a constant; `kinds` has ``T`` or ``?`` (bool) for each register.
+    Temporaries that are no longer needed share a register.
+    """
+
+    inputs: tuple
+    consts: tuple
+    steps: tuple
+    outputs: tuple
+    kinds: str
+
+
+class Sym:
+    """A value of a formula under trace: a number into its trace's list of nodes."""
+
+    __slots__ = ("index", "trace")
+    __hash__ = None
+    __array_ufunc__ = None  # `ndarray op Sym` goes to Sym's reflected operator
+
+    def __init__(self, trace, index):
+        self.trace, self.index = trace, index
+
+    @staticmethod
+    def _apply_op(op, operands, options):
+        trace = next(value.trace for value in operands if type(value) is Sym)
+        return trace.apply(op, operands, options)
+
+    def __bool__(self):
+        raise NotElementwise("a formula that branches on a value has no program")
+
+    @property
+    def shape(self):
+        raise NotElementwise("a formula that looks at shapes or dtypes has no program")
+
+    ndim = size = dtype = shape
+
+
+def _operator(name, reflected=False):
+    def method(self, *others):
+        op = TABLE[name]
+        return self._apply_op(op, (*others, self) if reflected else (self, *others), {})
+
+    return method
+
+
+for _dunder, _name in {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "pow": "power", "and": "logical_and", "or": "logical_or",
+}.items():  # fmt: skip
+    setattr(Sym, f"__{_dunder}__", _operator(_name))
+    setattr(Sym, f"__r{_dunder}__", _operator(_name, reflected=True))
+for _dunder, _name in {
+    "neg": "negative", "pos": "positive", "abs": "abs", "invert": "logical_not",
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}.items():  # fmt: skip
+    setattr(Sym, f"__{_dunder}__", _operator(_name))
+
+
+class Trace:
+    """The nodes of one formula: ``("input", name)``, ``("const", value)`` or ``(op, *indices)``."""
+
+    def __init__(self):
+        self.nodes = []
+        self.kinds = []
+        self._known = {}
+
+    def _node(self, key, kind):
+        index = self._known.get(key)
+        if index is None:
+            index = self._known[key] = len(self.nodes)
+            self.nodes.append(key)
+            self.kinds.append(kind)
+        return index
+
+    def input(self, name, kind="T"):
+        return Sym(self, self._node(("input", name), kind))
+
+    def lift(self, value):
+        if type(value) is Sym:
+            return value
+        if type(value) in (bool, int, float):
+            # repr keeps -0.0 and 0.0 apart, and 1 and 1.0 one constant
+            return Sym(self, self._node(("const", repr(float(value))), "T"))
+        raise NotElementwise(f"a {type(value).__name__} cannot be part of a program")
+
+    def apply(self, op, operands, options):
+        if not op.elementwise:
+            if op.derived:
+                return op.fn(*operands, **options)
+            raise NotElementwise(f"{op.name} is not elementwise")
+        if options:
+            raise NotElementwise(f"{op.name} has options")
+        if op.name == "power":
+            special = self._small_power(*operands)
+            if special is not None:
+                return special
+        if op.name == "positive":
+            return operands[0]
+        syms = [self.lift(value) for value in operands]
+        takes, _, gives = op.types.partition(">")
+        if len(syms) != len(takes) or any(self.kinds[sym.index] != kind for sym, kind in zip(syms, takes)):
+            raise NotElementwise(f"{op.name} of {''.join(self.kinds[sym.index] for sym in syms)} has no program")
+        return Sym(self, self._node((op, *(sym.index for sym in syms)), gives))
+
+    @staticmethod
+    def _small_power(base, exponent):
+        """What `ndarray.__pow__` makes of the commonest exponents."""
+        if type(exponent) in (int, float) and type(base) is Sym:
+            if exponent == 2:
+                return TABLE["square"](base)
+            if exponent == 1:
+                return base
+        return None
+
+
+def _operand_syms(trace, op):
+    kinds = op.types.partition(">")[0] if op.elementwise else "T" * len(op.operands)
+    return [trace.input(name, kind) for name, kind in zip(op.operands, kinds)]
+
+
+def _reverse(trace, g, out, operands, wanted):
+    """Cotangents of `operands` by reverse mode over the steps of `trace` that lead to `out`."""
+    targets = {sym.index for sym, want in zip(operands, wanted) if want}
+    count = len(trace.nodes)
+    leads = [False] * count  # does node i depend on a target?
+    for i, node in enumerate(trace.nodes[:count]):
+        leads[i] = i in targets or (node[0] not in ("input", "const") and any(leads[j] for j in node[1:]))
+    cotangents = {out.index: g}
+    for i in range(out.index, -1, -1):
+        node = trace.nodes[i]
+        if i not in cotangents or not leads[i] or node[0] in ("input", "const"):
+            continue
+        op, indices = node[0], node[1:]
+        if op.vjp is None:
+            continue
+        syms = [Sym(trace, j) for j in indices]
+        for j, grad in zip(indices, op.vjps(cotangents[i], Sym(trace, i), syms, {}, [leads[j] for j in indices])):
+            if grad is not None:
+                cotangents[j] = cotangents[j] + grad if j in cotangents else trace.lift(grad)
+    return [cotangents.get(sym.index, 0.0) if want else None for sym, want in zip(operands, wanted)]
+
+
+def forward_program(op, options=None):
+    """The program of a composite row's expression, of its operands in order."""
+    trace = Trace()
+    operands = _operand_syms(trace, op)
+    out = op.fn(*operands, **(options or {}))
+    return _emit(trace, [trace.lift(out)], op.operands)
+
+
+def vjp_program(op, wanted, options=None):
+    """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
+    trace = Trace()
+    g = trace.input("g")
+    operands = _operand_syms(trace, op)
+    if op.derived:
+        out = trace.lift(op.fn(*operands, **(options or {})))
+        grads = _reverse(trace, g, out, operands, wanted)
+        aliases = {out.index: trace.input("out").index}
+    elif op.elementwise:
+        grads = op.vjps(g, trace.input("out"), operands, options or {}, wanted)
+        aliases = {}
+    else:
+        raise NotElementwise(f"{op.name} is not elementwise")
+    results = [trace.lift(0.0 if grad is None else grad) for grad, want in zip(grads, wanted) if want]
+    return _emit(trace, results, ("g", "out", *op.operands), aliases)
+
+
+def _emit(trace, results, names, aliases=None):
+    """Order the nodes that `results` need, drop the rest, and give them registers."""
+    nodes = trace.nodes
+    same = aliases or {}  # node -> the input that already holds its value
+    needed, stack = set(), [same.get(sym.index, sym.index) for sym in results]
+    while stack:
+        i = stack.pop()
+        if i not in needed:
+            needed.add(i)
+            if nodes[i][0] not in ("input", "const"):
+                stack.extend(same.get(j, j) for j in nodes[i][1:])
+    order = sorted(needed)  # a node's operands are always older than the node
+    inputs = sorted((i for i in order if nodes[i][0] == "input"), key=lambda i: names.index(nodes[i][1]))
+    consts = [i for i in order if nodes[i][0] == "const"]
+    computed = [i for i in order if nodes[i][0] not in ("input", "const")]
+    outputs = [same.get(sym.index, sym.index) for sym in results]
+    last = {}  # node -> the last step that reads it
+    for i in computed:
+        for j in nodes[i][1:]:
+            last[same.get(j, j)] = i
+    register, kinds = {}, []
+
+    def new_register(i):
+        register[i] = len(kinds)
+        kinds.append(trace.kinds[i])
+
+    for i in (*inputs, *consts):
+        new_register(i)
+    free, steps = {"T": [], "?": []}, []
+    for i in computed:
+        sources = [same.get(j, j) for j in nodes[i][1:]]
+        if i in outputs or not free[trace.kinds[i]]:
+            new_register(i)
+        else:
+            register[i] = free[trace.kinds[i]].pop()
+        steps.append((nodes[i][0], tuple(register[j] for j in sources), register[i]))
+        for j in set(sources):
+            if last[j] == i and j not in outputs and nodes[j][0] not in ("input", "const"):
+                free[trace.kinds[j]].append(register[j])
+    return Program(
+        inputs=tuple(nodes[i][1] for i in inputs),
+        consts=tuple(float(nodes[i][1]) for i in consts),
+        steps=tuple(steps),
+        outputs=tuple(register[i] for i in outputs),
+        kinds="".join(kinds),
+    )
+
+
+__all__ = ["NotElementwise", "Program", "Sym", "forward_program", "vjp_program"]

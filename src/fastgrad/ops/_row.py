@@ -1,0 +1,202 @@
+"""The row: one operation, its NumPy forward and its vjp, in one call.
+
+A row is all that fastgrad knows about an operation. Both backends, the tests, the benchmarks and
+the docs read rows; nothing else states a derivative. `Note [Rows]` in docs/internals.md
+is the long version of this docstring.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+#: Every row of fastgrad, by name, in the order of registration.
+TABLE: dict[str, Op] = {}
+
+_GRAD_NAMES = {
+    "multiply": "MulBackward", "subtract": "SubBackward", "divide": "DivBackward", "power": "PowBackward",
+    "negative": "NegBackward", "copy_slices": "CopySlices",
+}  # fmt: skip
+
+DERIVED = "derived"  # the default of `vjp=`: derive it from the expression in `fn`
+
+
+class Like:
+    """Shape and dtype of an operand whose values a vjp does not need, so that nothing else is kept."""
+
+    __slots__ = ("dtype", "shape")
+
+    def __init__(self, shape, dtype):
+        self.shape = tuple(shape)
+        self.dtype = np.dtype(dtype)
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+    @property
+    def size(self):
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+    def __repr__(self):
+        return f"Like(shape={self.shape}, dtype={self.dtype})"
+
+
+class case:
+    """One sample call of a row for the tests: a shape for each operand to be drawn (an array is taken as it is)."""
+
+    __slots__ = ("operands", "options")
+
+    def __init__(self, *operands, **options):
+        self.operands = operands
+        self.options = options
+
+    def __repr__(self):
+        shown = [str(a) for a in self.operands] + [f"{k}={v!r}" for k, v in self.options.items()]
+        return f"case({', '.join(shown)})"
+
+
+class Op:
+    """One row of the table. Called, it runs on what it is given: ndarrays, Syms or Tensors.
+
+    Parameters
+    ----------
+    name : str
+        The public name; the graph shows ``<NameBackward>``.
+    fn : np.ufunc or callable
+        The forward on ndarrays, called ``fn(*operands, **options)`` with every option given.
+        Where `vjp` is left out, an expression in other rows, run on whatever it is given.
+    signature : str
+        Operands, a semicolon, options: ``"x"``, ``"x, y"``, ``"x; axis=None, keepdims=False"``,
+        ``"*xs; axis=0"`` (the public call takes one sequence of operands).
+    vjp : callable, tuple of (callable or None), None
+        One for each operand: ``vjp(g, out, *operands, **options)`` gives the operand's cotangent.
+        None for an operand without a derivative, or for the whole row. For a row with a ``*`` operand,
+        or with `joint`, one callable that gives a tuple, one entry for each operand.
+        It may give the wider (broadcast) shape, a wider dtype or a Python scalar: the engine fits the
+        result to the operand.
+    saves : str
+        For a row that is not elementwise: which of ``out`` and the operands the vjp reads the *values* of.
+        The others are passed as `Like` (shape and dtype). Elementwise rows are traced and need none.
+    near : (float, float) or tuple of them
+        The interval (for each operand) that tests draw from.
+    cases : sequence of `case`
+        Sample calls for the tests. Elementwise rows need none.
+    kinks : sequence of (tuple of operands, tuple of expected gradients)
+        Pinned gradients of ``out.sum()`` at special points (None: no gradient).
+    types : str
+        Kinds of operands and result of an elementwise row: ``T`` the common dtype, ``?`` bool.
+    loop : str or None
+        Name of a compiled inner loop of csrc for a row whose `fn` is not a ufunc.
+    view : bool
+        The result may share memory with the first operand.
+    multi : bool
+        `fn` gives a tuple of arrays; the vjp's `g` and `out` are then tuples.
+    holomorphic : bool
+        True: for complex operands the vjp is run on conj(g) and its result conjugated, which is PyTorch's
+        convention for holomorphic functions. False: the vjp states that convention itself.
+    into : callable or None
+        ``into(buffer, g, *operands, **options)`` adds the first operand's cotangent into an ndarray in place.
+    bind : callable or None
+        Public call to ``(operands, options)``, where the signature alone cannot say it.
+    doc : str
+        NumPy-style docstring of the public function.
+    """
+
+    __slots__ = (
+        "_bind", "cases", "differentiable", "doc", "elementwise", "fn", "holomorphic", "into", "joint", "kinks",
+        "loop", "module", "multi", "name", "near", "operands", "options", "saves", "signature", "types", "variadic",
+        "view", "vjp",
+    )  # fmt: skip
+
+    def __init__(
+        self, name, fn, signature, *, vjp=DERIVED, saves="", near=(-2.0, 2.0), cases=(), kinks=(), types=None,
+        loop=None, view=False, multi=False, joint=False, holomorphic=True, into=None, bind=None, doc="", module="fastgrad",
+    ):  # fmt: skip
+        operands, _, options = signature.partition(";")
+        self.name, self.fn, self.signature = name, fn, signature
+        self.variadic = operands.strip().startswith("*")
+        self.operands = tuple(part.strip().lstrip("*") for part in operands.split(",") if part.strip())
+        self.options = tuple(part.split("=")[0].strip() for part in options.split(",") if part.strip() not in ("", "*"))
+        self.joint = joint or self.variadic
+        self.elementwise = loop is not None or (isinstance(fn, np.ufunc) and fn.signature is None and fn.nout == 1)
+        if callable(vjp) and not self.joint:
+            vjp = (vjp,)
+        self.vjp = vjp
+        self.differentiable = vjp is not None
+        self.saves = frozenset(saves.replace(",", " ").split())
+        self.types = types or "T" * len(self.operands) + ">T"
+        self.near, self.cases, self.kinks = near, tuple(cases), tuple(kinks)
+        self.loop, self.view, self.multi, self.holomorphic, self.into = loop, view, multi, holomorphic, into
+        self.doc, self.module = doc, module
+        self._bind = bind
+        self._check()
+
+    def _check(self):
+        if not self.name.isidentifier():
+            raise ValueError(f"an operation's name must be an identifier, not {self.name!r}")
+        if not callable(self.fn):
+            raise TypeError(f"{self.name}: fn must be callable, not {type(self.fn).__name__}")
+        if isinstance(self.vjp, tuple) and len(self.vjp) != len(self.operands):
+            raise ValueError(f"{self.name}: {len(self.operands)} operands but {len(self.vjp)} vjps")
+        unknown = self.saves - {"out", *self.operands}
+        if unknown:
+            raise ValueError(f"{self.name}: saves names no operand: {', '.join(sorted(unknown))}")
+
+    @property
+    def derived(self):
+        """Whether the derivative comes from the expression in `fn`."""
+        return self.vjp == DERIVED
+
+    @property
+    def grad_name(self):
+        """What the graph calls the row: PyTorch's name where that is shorter than NumPy's."""
+        if self.name in _GRAD_NAMES:
+            return _GRAD_NAMES[self.name]
+        return "".join(part.capitalize() for part in self.name.split("_")) + "Backward"
+
+    @property
+    def bind(self):
+        """The public call as a function: ``bind(*args, **kwargs) -> (operands, options)``."""
+        if self._bind is None:
+            operands, _, options = self.signature.partition(";")
+            params = operands.replace("*", "") + (", " + options if options.strip() else "")
+            taken = f"tuple({self.operands[0]})" if self.variadic else f"({', '.join(self.operands)},)"
+            given = ", ".join(f"{name}={name}" for name in self.options)
+            self._bind = eval(f"lambda {params}: ({taken}, dict({given}))")
+            self._bind.__name__ = self._bind.__qualname__ = self.name
+        return self._bind
+
+    def vjps(self, g, out, operands, options, wanted):
+        """The cotangents of the wanted operands (None for the others), as the row's formulas give them."""
+        if self.joint:
+            grads = self.vjp(g, out, *operands, **options)
+            return [grad if want else None for grad, want in zip(grads, wanted)]
+        return [
+            formula(g, out, *operands, **options) if want and formula is not None else None
+            for formula, want in zip(self.vjp, wanted)
+        ]
+
+    def __call__(self, *args, **kwargs):
+        if kwargs or self.options or self.variadic or self._bind is not None or len(args) != len(self.operands):
+            operands, options = self.bind(*args, **kwargs)
+        else:
+            operands, options = args, {}
+        for value in operands:
+            apply = getattr(type(value), "_apply_op", None)
+            if apply is not None:
+                return apply(self, operands, options)
+        return self.fn(*operands, **options)
+
+    def __repr__(self):
+        return f"<operation {self.name}({self.signature})>"
+
+
+def register(name, fn, signature, **row):
+    """Make a row and put it in the table (see `Op` for the parameters)."""
+    if name in TABLE:
+        raise ValueError(f"an operation named {name!r} is registered already")
+    op = TABLE[name] = Op(name, fn, signature, **row)
+    return op

@@ -1,0 +1,159 @@
+"""Composites: expressions in other rows. Their derivatives are derived, not written.
+
+The first half is elementwise, so each becomes one fused node; the second reduces, and records its parts.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ._doc import doc as _doc
+from ._row import case
+from ._row import register as _op
+from .elementwise import erf, exp, logaddexp, maximum, minimum, negative, square, tanh, where
+from .indexing import getitem
+from .reductions import logsumexp, mean, peak, sum
+
+SQRT_HALF = math.sqrt(0.5)
+SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+
+# ---------------------------------------------------------------- elementwise --
+
+
+def _sigmoid(x):
+    """exp(x) / (exp(x) + 1), both parts divided by the larger: exact in both tails.
+
+    At 0 `minimum` and `maximum` give half of the gradient each, which adds up to the right one in every order.
+    """
+    a, b = exp(minimum(x, 0)), exp(-maximum(x, 0))
+    return a / (a + b)
+
+
+def _gelu(x, approximate="none"):
+    if approximate == "none":
+        return 0.5 * x * (1 + erf(x * SQRT_HALF))
+    if approximate == "tanh":
+        return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x))))
+    raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
+
+
+# ---------------------------------------------------------------- over an axis --
+
+
+def _softmax(x, axis=-1):
+    e = exp(x - peak(x, axis))
+    return e / sum(e, axis=axis, keepdims=True)
+
+
+def _log_softmax(x, axis=-1):
+    z = x - peak(x, axis)
+    return z - logsumexp(z, axis=axis, keepdims=True)
+
+
+# ---------------------------------------------------------------- losses --
+
+
+def _reduce(name, losses, reduction):
+    if reduction == "mean":
+        return mean(losses)
+    if reduction == "sum":
+        return sum(losses)
+    if reduction == "none":
+        return losses
+    raise ValueError(f'{name}: reduction must be "mean", "sum" or "none", not {reduction!r}')
+
+
+def _mse_loss(x, y, reduction="mean"):
+    return _reduce("mse_loss", square(x - y), reduction)
+
+
+def _cross_entropy(x, y, reduction="mean"):
+    """The class axis is 1, or 0 where there is no batch. Integer `y`: classes; otherwise: their probabilities."""
+    axis = 1 if x.ndim > 1 else 0
+    if y.dtype.kind not in "iu":
+        if y.shape != x.shape:
+            raise ValueError(f"cross_entropy: probabilities of shape {y.shape} for scores of shape {x.shape}")
+        losses = negative(sum(y * _log_softmax(x, axis), axis=axis))
+    else:
+        z = x - peak(x, axis)
+        losses = logsumexp(z, axis=axis) - getitem(z, _of_class(x.shape, y, axis))
+    if reduction == "mean" and y.dtype.kind not in "iu":
+        return sum(losses) / (losses.size or math.nan)
+    return _reduce("cross_entropy", losses, reduction)
+
+
+def _of_class(shape, y, axis):
+    """The index of the score of each target's class."""
+    y = np.asarray(y)
+    batch = shape[:axis] + shape[axis + 1 :]
+    if y.shape != batch:
+        raise ValueError(f"cross_entropy: classes of shape {y.shape} for scores of shape {shape}, expected {batch}")
+    if y.size and (y.min() < 0 or y.max() >= shape[axis]):
+        raise IndexError(f"cross_entropy: classes from {y.min()} to {y.max()}, but there are {shape[axis]}")
+    index = list(np.ogrid[tuple(slice(n) for n in batch)]) if batch else []
+    return (*index[:axis], y, *index[axis:])
+
+
+def _bce_with_logits(x, y, reduction="mean"):
+    return _reduce("binary_cross_entropy_with_logits", logistic_loss(x, y), reduction)
+
+
+_ONE_HOT = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
+
+# fmt: off
+sigmoid = _op("sigmoid", _sigmoid, "x",
+              kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
+              doc=_doc("1 / (1 + exp(-x)), exact in both tails.", "sigmoid([-1000., 0., 1000.])",
+                       "tensor([0. , 0.5, 1. ])"))
+relu = _op("relu", lambda x: where(x <= 0, 0, x), "x",
+           kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((math.nan,), (1.0,))],
+           doc=_doc("The positive part of x.", "relu([-1., 0., 2.])", "tensor([0., 0., 2.])",
+                    "The gradient is 0 at 0."))
+softplus = _op("softplus", lambda x: logaddexp(x, 0), "x",
+               kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
+               doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])"))
+silu = _op("silu", lambda x: x * _sigmoid(x), "x", kinks=[((0.0,), (0.5,))],
+           doc=_doc("x * sigmoid(x), also called swish.", "silu([-1000., 0., 1000.])", "tensor([  -0.,    0., 1000.])"))
+gelu = _op("gelu", _gelu, "x; approximate='none'", kinks=[((0.0,), (0.5,))],
+           cases=[case((2, 3)), case((2, 3), approximate="tanh"), case(()), case((0, 2))],
+           doc=_doc("Gaussian error linear unit: x times the chance that a standard normal variable is less than x.",
+                    "gelu([0., 10.])", "tensor([ 0., 10.])",
+                    "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016, section 2."))
+logistic_loss = _op("logistic_loss", lambda x, y: y * logaddexp(-x, 0) + (1 - y) * logaddexp(x, 0), "x, y",
+                    near=((-2, 2), (0, 1)),
+                    doc="Cross entropy of y under sigmoid(x), with a term for each tail, so that neither cancels.")
+
+softmax = _op("softmax", _softmax, "x; axis=-1",
+              cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
+                     case((2, 3, 2), axis=(0, -1)), case((0, 3))],
+              kinks=[(([0.0, 1000.0],), ([0.0, 0.0],)), (([-math.inf, 0.0],), ([0.0, 0.0],))],
+              doc=_doc("exp(x) / sum(exp(x)) along an axis, without overflow.", "softmax([1000., 1000.])",
+                       "tensor([0.5, 0.5])"))
+log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1",
+                  cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
+                         case((2, 3, 2), axis=(0, -1)), case((0, 3))],
+                  doc=_doc("log(softmax(x)), accurate where softmax(x) is tiny.", "log_softmax([-1000., 0.])",
+                           "tensor([-1000.,     0.])"))
+mse_loss = _op("mse_loss", _mse_loss, "x, y; reduction='mean'",
+               cases=[case((2, 3), (2, 3)), case((3,), (3,), reduction="sum"), case((2, 3), (3,), reduction="none")],
+               doc=_doc("Mean squared error.", "mse_loss([1., 2.], [1., 4.])", "tensor(2.)"))
+cross_entropy = _op("cross_entropy", _cross_entropy, "x, y; reduction='mean'",
+                    cases=[case((2, 3), np.array([0, 2])), case((3,), np.array(1)),
+                           case((2, 3, 2), np.array([[0, 2], [1, 1]])),
+                           case((2, 3), np.array([1, 1]), reduction="sum"),
+                           case((2, 3), np.array([1, 0]), reduction="none"),
+                           case((2, 3), _ONE_HOT), case((3,), _ONE_HOT[0]), case((2, 3), (2, 3), reduction="sum")],
+                    doc=_doc("Cross entropy of classes, or of their probabilities, under softmax(x).",
+                             "cross_entropy([[0., 1000.]], [1])", "tensor(0.)",
+                             "x holds scores, of shape (C,), (N, C) or (N, C, ...).\n"
+                             "Integer y holds classes, of the shape of x without C; IndexError if one is not in range(C).\n"
+                             "Any other y holds probabilities, of the shape of x."))
+binary_cross_entropy_with_logits = _op(
+    "binary_cross_entropy_with_logits", _bce_with_logits, "x, y; reduction='mean'", near=((-2, 2), (0, 1)),
+    cases=[case((2, 3), (2, 3)), case((3,), (3,), reduction="sum"), case((2,), (2,), reduction="none")],
+    kinks=[(([0.0, 0.0], [0.0, 1.0]), ([0.25, -0.25], [0.0, 0.0]))],
+    doc=_doc("Cross entropy of chances y under sigmoid(x).",
+             "binary_cross_entropy_with_logits([-1000., 1000.], [0., 1.])", "tensor(0.)"))
+# fmt: on

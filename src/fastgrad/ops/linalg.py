@@ -1,0 +1,174 @@
+"""Products of matrices and tensors: `matmul`, `dot`, `tensordot`, `einsum`."""
+
+from __future__ import annotations
+
+import string
+
+import numpy as np
+
+from ._doc import doc as _doc
+from ._row import case
+from ._row import register as _op
+from .shaping import expand_dims, matrix_transpose, squeeze, transpose
+
+# ---------------------------------------------------------------- matmul --
+# A vector stands for a matrix with one row (left) or one column (right). Batches that were broadcast are
+# summed by the engine.
+
+
+def _matmul_dx(g, out, x, y):
+    if y.ndim == 1:
+        return expand_dims(g, -1) * y
+    if x.ndim == 1:
+        return squeeze(matmul(y, expand_dims(g, -1)), -1)
+    return matmul(g, matrix_transpose(y))
+
+
+def _matmul_dy(g, out, x, y):
+    if x.ndim == 1:
+        return g * x if y.ndim == 1 else expand_dims(x, -1) * expand_dims(g, -2)
+    if y.ndim == 1:
+        return squeeze(matmul(matrix_transpose(x), expand_dims(g, -1)), -1)
+    return matmul(matrix_transpose(x), g)
+
+
+# ---------------------------------------------------------------- tensordot, dot --
+
+
+def _tensordot_axes(x, y, axes):
+    """The summed axes of x and of y, in pairs, and the free axes of each, in order."""
+    try:
+        xs, ys = axes
+    except TypeError:
+        xs, ys = range(x.ndim - axes, x.ndim), range(axes)
+    xs = [int(axis) % x.ndim for axis in np.atleast_1d(xs).tolist()]
+    ys = [int(axis) % y.ndim for axis in np.atleast_1d(ys).tolist()]
+    return xs, ys, [i for i in range(x.ndim) if i not in xs], [i for i in range(y.ndim) if i not in ys]
+
+
+def _tensordot_dx(g, out, x, y, axes):
+    xs, ys, free_x, free_y = _tensordot_axes(x, y, axes)
+    dx = tensordot(g, y, (list(range(len(free_x), g.ndim)), free_y))
+    at = free_x + [xs[ys.index(axis)] for axis in sorted(ys)]  # which axis of x each axis of dx is
+    return transpose(dx, np.argsort(at).tolist())
+
+
+def _tensordot_dy(g, out, x, y, axes):
+    xs, ys, free_x, free_y = _tensordot_axes(x, y, axes)
+    dy = tensordot(x, g, (free_x, list(range(len(free_x)))))
+    at = [ys[xs.index(axis)] for axis in sorted(xs)] + free_y
+    return transpose(dy, np.argsort(at).tolist())
+
+
+def _dot_axes(x, y):
+    return 0 if x.ndim == 0 or y.ndim == 0 else ([x.ndim - 1], [max(y.ndim - 2, 0)])
+
+
+# ---------------------------------------------------------------- einsum --
+
+
+def _bind_einsum(*args, optimize=False):
+    if args and not isinstance(args[0], str):
+        args = _from_lists(args)
+    if not args:
+        raise ValueError("einsum: needs a string of subscripts and the operands")
+    return tuple(args[1:]), {"subscripts": args[0], "optimize": optimize}
+
+
+def _from_lists(args):
+    """``x, [0, 1], y, [1, 2], [0, 2]`` in the form with a string."""
+    pairs = len(args) // 2
+    labels = sorted({i for part in args[1 : 2 * pairs : 2] for i in part if i is not Ellipsis})
+    letter = {i: string.ascii_letters[n] for n, i in enumerate(labels)} | {Ellipsis: "..."}
+    words = ["".join(letter[i] for i in part) for part in (*args[1 : 2 * pairs : 2], *args[2 * pairs :])]
+    text = ",".join(words[:pairs]) + ("->" + words[pairs] if len(args) % 2 else "")
+    return (text, *args[0 : 2 * pairs : 2])
+
+
+def _einsum_words(subscripts, operands):
+    """The labels of each operand and of the result, with letters of their own for what ``...`` stands for."""
+    left, arrow, right = subscripts.replace(" ", "").partition("->")
+    words = left.split(",")
+    unused = [c for c in string.ascii_letters if c not in left]
+    named = [len(word.replace("...", "")) for word in words]
+    extra = [x.ndim - n if "..." in word else 0 for word, n, x in zip(words, named, operands)]
+    dots = "".join(unused[: max(extra, default=0)])
+    if not arrow:
+        right = "".join(sorted(c for c in set(left) - set(".,") if left.count(c) == 1))
+        right = "..." + right if dots else right
+    words = [word.replace("...", dots[len(dots) - n :]) for word, n in zip(words, extra)]
+    return words, right.replace("...", dots)
+
+
+def _einsum_dx(i, g, operands, words, right, optimize):
+    """One more einsum: g and the other operands, contracted to the labels of operand i.
+
+    A label that operand i alone has was summed: a vector of ones spreads g along it. A label it has twice took
+    the diagonal: an identity matrix puts g back there.
+    """
+    labels, more, word, x = set(right).union(*words[:i], *words[i + 1 :]), [], "", operands[i]
+    unused = [c for c in string.ascii_letters if c not in "".join((*words, right))]
+    for label, n in zip(words[i], x.shape):
+        if label in word:
+            twin = unused.pop()
+            more.append((label + twin, np.eye(n, dtype=g.dtype)))
+            label = twin
+        elif label not in labels:
+            more.append((label, np.ones(n, g.dtype)))
+        word += label
+    terms = [(right, g), *((w, y) for j, (w, y) in enumerate(zip(words, operands)) if j != i), *more]
+    text = ",".join(w for w, _ in terms) + "->" + word
+    return einsum(text, *(y for _, y in terms), optimize=optimize)
+
+
+def _einsum_dxs(g, out, *operands, subscripts, optimize):
+    words, right = _einsum_words(subscripts, operands)
+    return tuple(_einsum_dx(i, g, operands, words, right, optimize) for i in range(len(operands)))
+
+
+# fmt: off
+_EINSUMS = [
+    ("ij,jk->ik", (2, 3), (3, 4)), ("ij,jk", (2, 3), (3, 2)), ("ij->ji", (2, 3)), ("ij->", (2, 3)),
+    ("ij->j", (2, 3)), ("ii", (3, 3)),
+    ("ii->i", (3, 3)), ("iij->j", (2, 2, 3)), ("iii->i", (2, 2, 2)), ("i,i,i->i", (3,), (3,), (3,)),
+    ("i,j,k->kji", (2,), (3,), (2,)),
+    ("ij,kl->i", (2, 3), (2, 2)), ("...ij,...jk->...ik", (2, 2, 3), (3, 2)), ("i...->...", (2, 3)),
+    ("...i,i", (2, 3), (3,)),
+    ("b...,b...->...b", (2, 3), (2, 1)), ("ij,ij->ij", (2, 1), (2, 3)), (",i->i", (), (3,)),
+    (" i , i -> ", (3,), (3,)), ("ba", (2, 3)),
+    ("ij,jk,kl->il", (2, 3), (3, 2), (2, 2)), ("ii,i->i", (3, 3), (3,)), ("...,...->...", (3,), ()),
+    ("i,i->", (0,), (0,)),
+]
+
+# ---------------------------------------------------------------- the rows --
+
+matmul = _op(
+    "matmul", np.matmul, "x, y", vjp=(_matmul_dx, _matmul_dy), saves="x, y",
+    cases=[case((2, 3), (3, 4)), case((3,), (3,)), case((3,), (3, 2)), case((2, 3), (3,)),
+           case((4, 2, 3), (3, 2)), case((2, 3), (4, 3, 2)),
+           case((4, 1, 2, 3), (5, 3, 2)), case((3,), (4, 3, 2)), case((4, 2, 3), (3,)), case((2, 0), (0, 3)),
+           case((0, 2), (2, 3))],
+    doc=_doc("Matrix product, over batches: x @ y.", "matmul([[1., 2.], [3., 4.]], [1., 1.])", "tensor([3., 7.])"))
+dot = _op(
+    "dot", np.dot, "x, y", saves="x, y",
+    vjp=(lambda g, out, x, y: _tensordot_dx(g, out, x, y, _dot_axes(x, y)),
+         lambda g, out, x, y: _tensordot_dy(g, out, x, y, _dot_axes(x, y))),
+    cases=[case((3,), (3,)), case((2, 3), (3, 4)), case((2, 3), (3,)), case((3,), (3, 2)), case((), (2, 3)),
+           case((2,), ()), case((), ()),
+           case((2, 2, 3), (4, 3, 2)), case((3,), (2, 3, 2))],
+    doc=_doc("Dot product as in `numpy.dot`: over the last axis of x and the last but one of y.",
+             "dot([1., 2.], [3., 4.])", "tensor(11.)"))
+tensordot = _op(
+    "tensordot", np.tensordot, "x, y; axes=2", vjp=(_tensordot_dx, _tensordot_dy), saves="x, y",
+    cases=[case((2, 3, 4), (3, 4, 2)), case((2, 3), (3, 2), axes=1), case((2,), (3,), axes=0),
+           case((2, 3, 4), (4, 2, 5), axes=([0, 2], [1, 0])),
+           case((2, 3, 4), (4, 3), axes=([-1, 1], [0, -1])), case((2, 3), (3, 2), axes=(1, 0)),
+           case((2, 3), (2, 3), axes=2)],
+    doc=_doc("Sum of products over pairs of axes.", "tensordot([1., 2.], [3., 4.], 1)", "tensor(11.)"))
+einsum = _op(
+    "einsum", lambda *operands, subscripts, optimize: np.einsum(subscripts, *operands, optimize=optimize),
+    "*operands; subscripts, optimize=False", bind=_bind_einsum, vjp=_einsum_dxs, saves="operands",
+    cases=[case(*shapes, subscripts=text, optimize=False) for text, *shapes in _EINSUMS]
+    + [case((2, 3), (3, 4), (4, 2), subscripts="ij,jk,kl->il", optimize=True)],
+    doc=_doc("Sum of products in Einstein's notation.", 'einsum("i,i", [1., 2.], [3., 4.])', "tensor(11.)"))
+# fmt: on

@@ -1,0 +1,258 @@
+"""Reductions and running totals: sums, products, extrema, moments, `logsumexp`.
+
+A reduced ``g`` is spread over the reduced axes by giving it those axes back with size 1 (`_kept`): the engine
+broadcasts it to the operand (Note [Rows]: the result is fitted).
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+
+from ._doc import doc as _doc
+from ._row import case
+from ._row import register as _op
+from .elementwise import exp, where
+from .shaping import astype, concat, expand_dims, flip, moveaxis, reshape
+
+# ---------------------------------------------------------------- helpers --
+
+
+def _kept(value, axis, keepdims):
+    """A reduced value with the reduced axes as size 1 (or 0-d where all were reduced), to broadcast."""
+    return value if keepdims or axis is None else expand_dims(value, axis)
+
+
+def _count(x, out):
+    """How many elements of x went into each of out."""
+    return x.size // out.size if out.size else 0
+
+
+def _bind_moment(x, axis=None, correction=0, keepdims=False, *, ddof=None):
+    return (x,), {"axis": axis, "correction": correction if ddof is None else ddof, "keepdims": keepdims}
+
+
+def _along(x, axis):
+    """Where one-axis formulas are to run: with axis=None the array is flattened first."""
+    return (reshape(x, (-1,)), 0) if axis is None or x.ndim == 0 else (x, axis % x.ndim)
+
+
+def _delayed(x, axis, first):
+    """x moved one place along `axis`, with `first` (an ndarray's fill value) in front."""
+    shape = list(x.shape)
+    shape[axis] = builtins.min(1, shape[axis])
+    head = np.full(shape, first, x.dtype)
+    return concat((head, x[(slice(None),) * axis + (slice(0, -1),)]), axis)
+
+
+# ---------------------------------------------------------------- forwards --
+
+
+def _var(x, axis, correction, keepdims):
+    return np.var(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _std(x, axis, correction, keepdims):
+    return np.std(x, axis=axis, ddof=correction, keepdims=keepdims)
+
+
+def _peak(x, axis):
+    top = np.max(np.real(x), axis=axis, keepdims=True)
+    return np.where(np.isfinite(top), top, 0)
+
+
+def _logsumexp(x, axis, keepdims):
+    x = np.asarray(x)
+    top = _peak(x, axis)
+    out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
+    return out if keepdims else np.squeeze(out, axis=axis)
+
+
+def _recur(a, b, axis):
+    """By doubling: after step k every entry holds what the last 2**k terms contribute to it.
+
+    Hillis and Steele, Data parallel algorithms, Communications of the ACM 29(12), 1986, page 1170.
+    """
+    a, b = np.moveaxis(np.array(a), axis, 0), np.moveaxis(np.array(b), axis, 0)
+    step = 1
+    while step < len(b):
+        b[step:] += a[step:] * b[:-step]  # NumPy buffers what overlaps
+        a[step:] = a[step:] * a[:-step]
+        step *= 2
+    return np.moveaxis(b, 0, axis)
+
+
+# ---------------------------------------------------------------- formulas --
+
+
+def _mean_dx(g, out, x, axis, keepdims):
+    return _kept(g / _count(x, out), axis, keepdims)
+
+
+def _prod_dx(g, out, x, axis, dtype, keepdims):
+    """g times the product of all the others: of those before times those after, so that nothing is divided."""
+    axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis).tolist())
+    last = tuple(range(-len(axes), 0))
+    rows = moveaxis(x, axes, last)
+    shape = rows.shape
+    rows = reshape(rows, (*shape[: x.ndim - len(axes)], math.prod(shape[x.ndim - len(axes) :])))
+    end = rows.ndim - 1
+    before = _delayed(cumprod(rows, axis=end), end, 1)
+    after = flip(_delayed(cumprod(flip(rows, end), axis=end), end, 1), end)
+    others = moveaxis(reshape(before * after, shape), last, axes)
+    return _kept(g, axis, keepdims) * others
+
+
+def _extremum_dx(g, out, x, axis, keepdims):
+    tied = astype(x == _kept(out, axis, keepdims), g.dtype)
+    return _kept(g, axis, keepdims) * tied / sum(tied, axis=axis, keepdims=True)
+
+
+def _spread(g, out, x, axis, correction, scale):
+    """The gradient of half the sum of squared deviations, over the divisor of the variance."""
+    divisor = builtins.max(_count(x, out) - correction, 0)
+    return (g * scale / divisor) * (x - mean(x, axis=axis, keepdims=True))
+
+
+def _var_dx(g, out, x, axis, correction, keepdims):
+    return _spread(_kept(g, axis, keepdims), out, x, axis, correction, 2)
+
+
+def _std_dx(g, out, x, axis, correction, keepdims):
+    slope = g / where(out == 0, math.inf, out)  # 0 where nothing varies, in every order
+    return _spread(_kept(slope, axis, keepdims), out, x, axis, correction, 1)
+
+
+def _cumsum_dx(g, out, x, axis, dtype):
+    axis = 0 if axis is None else axis
+    return reshape(flip(cumsum(flip(g, axis), axis=axis), axis), x.shape)
+
+
+def _cumprod_dx(g, out, x, axis, dtype):
+    """Each x multiplies what stood before it, and reaches every later product: a recurrence, backwards in time."""
+    shape = x.shape
+    x, axis = _along(x, axis)
+    later = flip(recurrence(_delayed(flip(x, axis), axis, 0), flip(g, axis), axis), axis)
+    return reshape(_delayed(out, axis, 1) * later, shape)
+
+
+def _recurrence_db(g, out, a, b, axis):
+    axis %= g.ndim
+    return flip(recurrence(_delayed(flip(a, axis), axis, 0), flip(g, axis), axis), axis)
+
+
+def _recurrence_da(g, out, a, b, axis):
+    return _recurrence_db(g, out, a, b, axis) * _delayed(out, axis % g.ndim, 0)
+
+
+def _logsumexp_dx(g, out, x, axis, keepdims):
+    out = where(out == -math.inf, 0.0, out)  # where no element has any weight, none gets a gradient
+    return _kept(g, axis, keepdims) * exp(x - _kept(out, axis, keepdims))
+
+
+# ---------------------------------------------------------------- sample calls --
+
+_INF, _NAN = math.inf, math.nan
+_REDUCE = [
+    case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=-1, keepdims=True), case((2, 3, 2), axis=(0, -1)),
+    case((2, 3), axis=()),
+    case((2, 3), keepdims=True), case(()), case((3, 1), axis=1), case((2, 3, 2), axis=(2, 0), keepdims=True),
+]  # fmt: skip
+_EMPTY = [case((0,)), case((0, 3), axis=0), case((2, 0), axis=0, keepdims=True)]  # where nothing adds up to something
+_MOMENT = [
+    *_REDUCE[:4],
+    case((4, 2), axis=0, correction=1),
+    case((5,), correction=1.5, keepdims=True),
+    case((2, 3), keepdims=True),
+]
+_RUN = [
+    case((2, 3)),
+    case((2, 3), axis=0),
+    case((2, 3), axis=-1),
+    case((5,)),
+    case(()),
+    case((0,)),
+    case((3, 0), axis=1),
+    case((1,)),
+]
+_FIND = [case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=-1, keepdims=True), case(())]
+
+# fmt: off
+# ---------------------------------------------------------------- sums and products --
+
+sum = _op(
+    "sum", np.sum, "x; axis=None, dtype=None, keepdims=False",
+    vjp=lambda g, out, x, axis, dtype, keepdims: _kept(g, axis, keepdims),
+    cases=[*_REDUCE, *_EMPTY, case((2, 3), axis=0, dtype=np.dtype("float64"))],
+    doc=_doc("Sum of the elements.", "sum([1., 2., 3.])", "tensor(6.)"))
+mean = _op(
+    "mean", np.mean, "x; axis=None, keepdims=False", vjp=_mean_dx, cases=_REDUCE,
+    doc=_doc("Mean of the elements.", "mean([1., 2., 3.])", "tensor(2.)"))
+prod = _op(
+    "prod", np.prod, "x; axis=None, dtype=None, keepdims=False", vjp=_prod_dx, saves="x",
+    cases=[*_REDUCE, *_EMPTY],
+    kinks=[(([2.0, 0.0, 3.0],), ([0.0, 6.0, 0.0],)), (([0.0, 0.0, 3.0],), ([0.0, 0.0, 0.0],)), (([0.0],), ([1.0],))],
+    doc=_doc("Product of the elements.", "prod([1., 2., 3.])", "tensor(6.)",
+             "The derivative multiplies the other elements and divides by none, so that zeros are right."))
+cumsum = _op(
+    "cumsum", np.cumsum, "x; axis=None, dtype=None", vjp=_cumsum_dx, cases=_RUN,
+    doc=_doc("Running sum.", "cumsum([1., 2., 3.])", "tensor([1., 3., 6.])"))
+cumprod = _op(
+    "cumprod", np.cumprod, "x; axis=None, dtype=None", vjp=_cumprod_dx, saves="out, x", cases=_RUN,
+    kinks=[(([2.0, 0.0, 3.0],), ([1.0, 8.0, 0.0],)), (([0.0, 0.0, 3.0],), ([1.0, 0.0, 0.0],))],
+    doc=_doc("Running product.", "cumprod([1., 2., 3.])", "tensor([1., 2., 6.])"))
+recurrence = _op(
+    "recurrence", _recur, "a, b; axis=0", vjp=(_recurrence_da, _recurrence_db), saves="out, a",
+    cases=[case((5,), (5,)), case((2, 3), (2, 3), axis=1), case((1,), (1,)), case((0, 2), (0, 2)),
+           case((4, 2), (4, 2), axis=-2)],
+    kinks=[(([9.0, 0.0, 3.0], [1.0, 1.0, 1.0]), ([0.0, 4.0, 1.0], [1.0, 4.0, 1.0]))],
+    doc="The linear recurrence s[i] = a[i] * s[i - 1] + b[i], which starts from s[0] = b[0].")
+
+# ---------------------------------------------------------------- extrema --
+
+max = _op(
+    "max", np.max, "x; axis=None, keepdims=False", vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
+    kinks=[(([3.0, 1.0, 3.0],), ([0.5, 0.0, 0.5],)), (([1.0, 1.0, 1.0, 1.0],), ([0.25] * 4,)),
+           (([1.0, _NAN],), ([_NAN, _NAN],))],
+    doc=_doc("The largest element; nan where one is.", "max([1., 3., 2.])", "tensor(3.)",
+             "Among equals the gradient is split evenly, as in `torch.amax`."))
+min = _op(
+    "min", np.min, "x; axis=None, keepdims=False", vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
+    kinks=[(([1.0, 3.0, 1.0],), ([0.5, 0.0, 0.5],)), (([1.0, _NAN],), ([_NAN, _NAN],))],
+    doc=_doc("The smallest element; nan where one is.", "min([1., 3., 2.])", "tensor(1.)",
+             "Among equals the gradient is split evenly, as in `torch.amin`."))
+argmax = _op(
+    "argmax", np.argmax, "x; axis=None, keepdims=False", vjp=None, cases=_FIND,
+    doc=_doc("Where the (first) largest element is.", "argmax([1., 3., 2.])", "tensor(1)"))
+argmin = _op(
+    "argmin", np.argmin, "x; axis=None, keepdims=False", vjp=None, cases=_FIND,
+    doc=_doc("Where the (first) smallest element is.", "argmin([1., 3., 2.])", "tensor(0)"))
+all = _op(
+    "all", np.all, "x; axis=None, keepdims=False", vjp=None, cases=[*_FIND, *_EMPTY],
+    doc=_doc("Whether all elements are true.", "all([1., 0.])", "tensor(False)"))
+any = _op(
+    "any", np.any, "x; axis=None, keepdims=False", vjp=None, cases=[*_FIND, *_EMPTY],
+    doc=_doc("Whether any element is true.", "any([1., 0.])", "tensor(True)"))
+peak = _op(
+    "peak", _peak, "x; axis=None", vjp=None, cases=[case((2, 3)), case((2, 3), axis=-1),
+    case(np.array([[-_INF, -_INF]]), axis=1)],
+    doc="The largest element (0 if that is not finite), axes kept, no gradient: to be taken off before `exp`.")
+
+# ---------------------------------------------------------------- moments --
+
+var = _op(
+    "var", _var, "x; axis=None, correction=0, keepdims=False", bind=_bind_moment, holomorphic=False,
+    vjp=_var_dx, saves="x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
+    doc=_doc("Variance of the elements.", "var([1., 3.])", "tensor(1.)"))
+std = _op(
+    "std", _std, "x; axis=None, correction=0, keepdims=False", bind=_bind_moment, holomorphic=False,
+    vjp=_std_dx, saves="out, x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
+    doc=_doc("Standard deviation of the elements.", "std([1., 3.])", "tensor(1.)",
+             "The gradient is 0 where all elements are equal."))
+logsumexp = _op(
+    "logsumexp", _logsumexp, "x; axis=None, keepdims=False", vjp=_logsumexp_dx, saves="out, x", cases=_REDUCE,
+    kinks=[(([-_INF, 0.0],), ([0.0, 1.0],)), (([-_INF, -_INF],), ([0.0, 0.0],)), (([1000.0, 1000.0],), ([0.5, 0.5],))],
+    doc=_doc("log(sum(exp(x))), without overflow.", "logsumexp([0., 1000.])", "tensor(1000.)"))
+# fmt: on

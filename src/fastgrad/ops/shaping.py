@@ -1,0 +1,251 @@
+"""Shaping: the same elements in another order, number or dtype.
+
+Every derivative puts the elements of ``g`` back where they came from. Where several came from one, the formula
+brings the copies to leading axes, and the engine sums those (Note [Rows]: the result is fitted to the operand).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._doc import doc as _doc
+from ._row import case
+from ._row import register as _op
+from .indexing import getitem, put_add
+
+# ---------------------------------------------------------------- binds and forwards --
+
+
+def _ints(value):
+    """A shape or the like, as a tuple of int."""
+    return tuple(int(n) for n in np.ravel(value))
+
+
+def _bind_reshape(x, shape, order="C", *, copy=None):
+    if order != "C":
+        raise ValueError(f'reshape: order must be "C", not {order!r}')
+    return (x,), {"shape": shape, "copy": copy}
+
+
+def _reshape(x, shape, copy):
+    out = np.reshape(x, shape)
+    shared = out.size == 0 or np.may_share_memory(out, x)
+    if copy is False and not shared:
+        raise ValueError(f"reshape: {x.shape} to {out.shape} is not possible without a copy")
+    return out.copy() if copy and shared else out
+
+
+def _astype(x, dtype, copy):
+    return np.asarray(x).astype(dtype, copy=copy)
+
+
+_PAD_GATHERS = ("edge", "wrap", "reflect", "symmetric")  # modes that repeat elements of x, so that
+_PAD_FILLS = ("constant", "empty")  # an index says all; these put in values of their own
+
+
+def _bind_pad(x, pad_width, mode="constant", *, constant_values=0):
+    if mode not in _PAD_GATHERS + _PAD_FILLS:
+        known = ", ".join(repr(name) for name in _PAD_FILLS + _PAD_GATHERS)
+        raise ValueError(f"pad: mode must be one of {known}, not {mode!r}")
+    return (x,), {"pad_width": pad_width, "mode": mode, "constant_values": constant_values}
+
+
+def _pad(x, pad_width, mode, constant_values):
+    more = {"constant_values": constant_values} if mode == "constant" else {}
+    return np.pad(x, pad_width, mode, **more)
+
+
+# ---------------------------------------------------------------- formulas --
+
+
+def _transpose_dx(g, out, x, axes):
+    return transpose(g) if axes is None else transpose(g, np.argsort([axis % x.ndim for axis in axes]))
+
+
+def _concat_dxs(g, out, *xs, axis):
+    if axis is None:
+        sizes, lead = [x.size for x in xs], ()
+    else:
+        axis %= g.ndim
+        sizes, lead = [x.shape[axis] for x in xs], (slice(None),) * axis
+    ends = np.cumsum(sizes).tolist()
+    parts = [getitem(g, (*lead, slice(end - size, end))) for size, end in zip(sizes, ends)]
+    return tuple(parts if axis is not None else (reshape(part, x.shape) for part, x in zip(parts, xs)))
+
+
+def _stack_dxs(g, out, *xs, axis):
+    lead = (slice(None),) * (axis % g.ndim)
+    return tuple(getitem(g, (*lead, i)) for i in range(len(xs)))
+
+
+def _split_dx(g, out, x, indices_or_sections, axis):
+    if sum(part.shape[axis] for part in out) == x.shape[axis]:
+        return concat(g, axis=axis)
+    lead, cuts = (slice(None),) * (axis % x.ndim), list(indices_or_sections)  # parts that overlap
+    pieces = [slice(start, stop) for start, stop in zip([0, *cuts], [*cuts, None])]
+    return sum(put_add(part, x.shape, (*lead, piece)) for part, piece in zip(g, pieces))
+
+
+def _pairs(pad_width, ndim):
+    if isinstance(pad_width, dict):
+        given = {axis % ndim: width for axis, width in pad_width.items()}
+        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
+    return np.broadcast_to(pad_width, (ndim, 2)).tolist()
+
+
+def _pad_dx(g, out, x, pad_width, mode, constant_values):
+    if mode in _PAD_FILLS:
+        pairs = _pairs(pad_width, x.ndim)
+        return getitem(g, tuple(slice(before, before + n) for (before, _), n in zip(pairs, x.shape)))
+    origins = np.pad(np.arange(x.size).reshape(x.shape), pad_width, mode)
+    return put_add(g, x.shape, np.unravel_index(origins, x.shape))
+
+
+def _tile_dx(g, out, x, reps):
+    reps = _ints(reps)
+    ndim = max(len(reps), x.ndim)
+    reps = (1,) * (ndim - len(reps)) + reps
+    shape = (1,) * (ndim - x.ndim) + x.shape
+    copies = reshape(g, tuple(n for pair in zip(reps, shape) for n in pair))
+    return transpose(copies, (*range(0, 2 * ndim, 2), *range(1, 2 * ndim, 2)))
+
+
+def _repeat_dx(g, out, x, repeats, axis):
+    shape = (x.size,) if axis is None else x.shape
+    axis = 0 if axis is None else axis % x.ndim
+    if np.ndim(repeats) == 0:
+        copies = reshape(g, (*shape[: axis + 1], int(repeats), *shape[axis + 1 :]))
+        copies = moveaxis(copies, axis + 1, 0)
+        return copies if shape == x.shape else reshape(copies, (int(repeats), *x.shape))
+    origins = np.repeat(np.arange(shape[axis]), repeats)
+    total = put_add(g, shape, (slice(None),) * axis + (origins,))
+    return reshape(total, x.shape)
+
+
+# fmt: off
+# ---------------------------------------------------------------- another shape: views where NumPy's are --
+
+reshape = _op(
+    "reshape", _reshape, "x; shape, copy=None", bind=_bind_reshape, view=True,
+    vjp=lambda g, out, x, shape, copy: reshape(g, x.shape),
+    cases=[case((2, 3), shape=(3, 2)), case((2, 3), shape=-1), case((2, 3), shape=(2, -1, 1), copy=True),
+           case((), shape=(1, 1)),
+           case((0, 2), shape=(2, 0)), case((1,), shape=())],
+    doc=_doc("x with another shape, in C order; one entry may be -1.", "reshape([[1., 2.], [3., 4.]], -1)",
+             "tensor([1., 2., 3., 4.])"))
+ravel = _op(
+    "ravel", np.ravel, "x", view=True, vjp=lambda g, out, x: reshape(g, x.shape),
+    cases=[case((2, 3)), case(()), case((0, 2)), case((4,))],
+    doc=_doc("x in one dimension; a view where possible.", "ravel([[1., 2.], [3., 4.]])", "tensor([1., 2., 3., 4.])"))
+flatten = _op(
+    "flatten", lambda x: np.asarray(x).flatten(), "x", vjp=lambda g, out, x: reshape(g, x.shape),
+    cases=[case((2, 3)), case(()), case((0, 2)), case((4,))],
+    doc=_doc("x in one dimension; a copy.", "flatten([[1., 2.], [3., 4.]])", "tensor([1., 2., 3., 4.])"))
+expand_dims = _op(
+    "expand_dims", np.expand_dims, "x; axis", view=True, vjp=lambda g, out, x, axis: squeeze(g, axis),
+    cases=[case((2, 3), axis=0), case((2, 3), axis=-1), case((2,), axis=(0, 2)), case((), axis=0),
+           case((0,), axis=1), case((2,), axis=())],
+    doc=_doc("x with new axes of size 1.", "expand_dims([1., 2.], 0)", "tensor([[1., 2.]])"))
+squeeze = _op(
+    "squeeze", np.squeeze, "x; axis=None", view=True, vjp=lambda g, out, x, axis: reshape(g, x.shape),
+    cases=[case((1, 3, 1)), case((1, 3, 1), axis=0), case((1, 3, 1), axis=(0, -1)), case((2,)), case(())],
+    doc=_doc("x without axes of size 1.", "squeeze([[1., 2.]])", "tensor([1., 2.])"))
+broadcast_to = _op(
+    "broadcast_to", np.broadcast_to, "x; shape", view=True, vjp=lambda g, out, x, shape: g,
+    cases=[case((3,), shape=(2, 3)), case((2, 1), shape=(2, 3)), case((), shape=(2,)),
+           case((1, 3), shape=(0, 3)), case((2,), shape=(2,))],
+    doc=_doc("x repeated to a larger shape, without a copy (read-only).", "broadcast_to(1., (3,))",
+             "tensor([1., 1., 1.])"))
+
+# ---------------------------------------------------------------- another order of axes or elements --
+
+transpose = _op(
+    "transpose", np.transpose, "x; axes=None", view=True, vjp=_transpose_dx,
+    cases=[case((2, 3)), case((2, 3, 4), axes=(2, 0, 1)), case((2, 3, 4), axes=(-1, 0, -2)), case(()), case((0, 2))],
+    doc=_doc("x with its axes in another order.", "transpose([[1.], [2.]])", "tensor([[1., 2.]])"))
+matrix_transpose = _op(
+    "matrix_transpose", np.matrix_transpose, "x", view=True, vjp=lambda g, out, x: matrix_transpose(g),
+    cases=[case((2, 3)), case((4, 2, 3)), case((2, 0))],
+    doc=_doc("x with its last two axes swapped.", "matrix_transpose([[1.], [2.]])", "tensor([[1., 2.]])"))
+swapaxes = _op(
+    "swapaxes", np.swapaxes, "x; axis1, axis2", view=True,
+    vjp=lambda g, out, x, axis1, axis2: swapaxes(g, axis1, axis2),
+    cases=[case((2, 3), axis1=0, axis2=1), case((2, 3, 4), axis1=-1, axis2=0), case((2,), axis1=0, axis2=0)],
+    doc=_doc("x with two axes swapped.", "swapaxes([[1.], [2.]], 0, 1)", "tensor([[1., 2.]])"))
+moveaxis = _op(
+    "moveaxis", np.moveaxis, "x; source, destination", view=True,
+    vjp=lambda g, out, x, source, destination: moveaxis(g, destination, source),
+    cases=[case((2, 3, 4), source=0, destination=-1), case((2, 3, 4), source=(0, 1), destination=(-1, 0))],
+    doc=_doc("x with axes moved, the others in their order.", "moveaxis([[1.], [2.]], 0, 1)", "tensor([[1., 2.]])"))
+flip = _op(
+    "flip", np.flip, "x; axis=None", view=True, vjp=lambda g, out, x, axis: flip(g, axis),
+    cases=[case((2, 3)), case((2, 3), axis=-1), case((2, 3), axis=(0, 1)), case(()), case((0,), axis=0)],
+    doc=_doc("x with the elements along axes reversed.", "flip([1., 2., 3.])", "tensor([3., 2., 1.])"))
+roll = _op(
+    "roll", np.roll, "x; shift, axis=None", vjp=lambda g, out, x, shift, axis: roll(g, np.negative(shift), axis),
+    cases=[case((2, 3), shift=2), case((2, 3), shift=-1, axis=1), case((2, 3), shift=(1, 2), axis=(0, 1)),
+           case((0, 2), shift=1)],
+    doc=_doc("x rotated: what leaves at the end comes in at the start.", "roll([1., 2., 3.], 1)",
+             "tensor([3., 1., 2.])"))
+
+# ---------------------------------------------------------------- joining and cutting --
+
+concat = _op(
+    "concat", lambda *xs, axis: np.concatenate(xs, axis=axis), "*xs; axis=0", vjp=_concat_dxs,
+    cases=[case((2, 3), (1, 3)), case((2, 3), (2, 0), (2, 1), axis=-1), case((2, 2), (3,), axis=None), case((2,))],
+    doc=_doc("Operands joined along an axis they have.", "concat([[1., 2.], [3.]])", "tensor([1., 2., 3.])"))
+stack = _op(
+    "stack", lambda *xs, axis: np.stack(xs, axis=axis), "*xs; axis=0", vjp=_stack_dxs,
+    cases=[case((2, 3), (2, 3)), case((2,), (2,), (2,), axis=-1), case((), ()), case((2, 0), (2, 0), axis=1)],
+    doc=_doc("Operands joined along a new axis.", "stack([1., 2.])", "tensor([1., 2.])"))
+split = _op(
+    "split", lambda x, indices_or_sections, axis: tuple(np.split(x, indices_or_sections, axis)),
+    "x; indices_or_sections, axis=0", multi=True, view=True, vjp=_split_dx,
+    cases=[case((6,), indices_or_sections=3), case((2, 5), indices_or_sections=(1, 3), axis=-1),
+           case((5,), indices_or_sections=[-2]), case((5,), indices_or_sections=[3, 1]),
+           case((3, 2), indices_or_sections=[0, 9])],
+    doc=_doc("x cut along an axis into equal parts, or before the given indices; views.", "split([1., 2., 3.], [1])[1]",
+             "tensor([2., 3.])"))
+
+# ---------------------------------------------------------------- more elements --
+
+pad = _op(
+    "pad", _pad, "x; pad_width, mode='constant', constant_values=0", bind=_bind_pad, vjp=_pad_dx,
+    cases=[case((3,), pad_width=1), case((2, 3), pad_width=((1, 0), (0, 2))), case((2, 3), pad_width=(1, 2)),
+           case((2, 3), pad_width={-1: (1, 2)}), case((2, 3), pad_width=2, mode="edge"),
+           case((2, 3), pad_width=((1, 1), (4, 2)), mode="wrap"), case((3, 3), pad_width=2, mode="reflect"),
+           case((2, 2), pad_width=3, mode="symmetric"), case((0, 2), pad_width=1),
+           case((3,), pad_width=1, constant_values=7)],
+    doc=_doc("x with a border.", "pad([1., 2.], 1)", "tensor([0., 1., 2., 0.])"))
+tile = _op(
+    "tile", np.tile, "x; reps", vjp=_tile_dx,
+    cases=[case((2, 3), reps=2), case((2, 3), reps=(2, 3)), case((3,), reps=(2, 2)),
+           case((2, 3, 2), reps=(2, 1)), case((2,), reps=0),
+           case((), reps=3)],
+    doc=_doc("x laid side by side.", "tile([1., 2.], 2)", "tensor([1., 2., 1., 2.])"))
+repeat = _op(
+    "repeat", np.repeat, "x; repeats, axis=None", vjp=_repeat_dx,
+    cases=[case((2, 3), repeats=2), case((2, 3), repeats=2, axis=1), case((2, 3), repeats=[1, 0, 3], axis=-1),
+           case((2, 2), repeats=[0, 1, 2, 1]), case((), repeats=3), case((0, 2), repeats=2, axis=0),
+           case((2,), repeats=[2], axis=0)],
+    doc=_doc("x with each element repeated.", "repeat([1., 2.], 2)", "tensor([1., 1., 2., 2.])"))
+
+# ---------------------------------------------------------------- copies and dtypes --
+
+astype = _op(
+    "astype", _astype, "x; dtype, copy=True", view=True,
+    bind=lambda x, dtype, copy=True: ((x,), {"dtype": np.dtype(dtype), "copy": copy}),
+    vjp=lambda g, out, x, dtype, copy: g,
+    cases=[case((2, 3), dtype=np.dtype("float64")), case((2, 3), dtype=np.dtype("complex128"), copy=False),
+           case((), dtype=np.dtype("int64"))],
+    doc=_doc("x in another dtype.", 'astype([1.5, 2.], "int64")', "tensor([1, 2])"))
+clone = _op(
+    "clone", np.copy, "x", vjp=lambda g, out, x: g, cases=[case((2, 3)), case(()), case((0, 2))],
+    doc=_doc("A copy of x, with the gradient passed on.", "clone([1., 2.])", "tensor([1., 2.])"))
+zeros_like = _op(
+    "zeros_like", np.zeros_like, "x; dtype=None", vjp=None, cases=[case((2, 3)), case((), dtype=np.dtype("int64"))],
+    doc=_doc("Zeros of the shape and dtype of x.", "zeros_like([1., 2.])", "tensor([0., 0.])"))
+ones_like = _op(
+    "ones_like", np.ones_like, "x; dtype=None", vjp=None, cases=[case((2, 3)), case((), dtype=np.dtype("int64"))],
+    doc=_doc("Ones of the shape and dtype of x.", "ones_like([3., 2.])", "tensor([1., 1.])"))
+# fmt: on
