@@ -1,0 +1,94 @@
+"""The choice of a backend, and the rows made public by it.
+
+``FASTGRAD_BACKEND=reference`` picks the pure-Python backend, ``compiled`` insists on the compiled one; unset, the
+compiled one is taken where the extension was built.
+"""
+
+from __future__ import annotations
+
+import os
+
+from . import _errors
+from .ops import ALIASES, INTERNAL, TABLE, register
+
+
+def _choose():
+    wanted = os.environ.get("FASTGRAD_BACKEND") or None
+    if wanted not in (None, "compiled", "reference"):
+        raise _errors.unknown_backend(wanted)
+    if wanted != "reference":
+        try:
+            from . import _core
+
+            return _core
+        except ImportError as error:
+            if wanted == "compiled":
+                raise _errors.no_compiled_backend(error) from error
+    from . import _reference
+
+    return _reference
+
+
+backend = _choose()
+Tensor = backend.Tensor
+
+#: The public function of every row, by name and alias.
+public = {name: backend.bind(op) for name, op in TABLE.items() if name not in INTERNAL}
+public.update((alias, public[name]) for alias, name in ALIASES.items())
+
+
+def backend_name():
+    """Which backend computes: ``"compiled"`` or ``"reference"``.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.backend_name() in ("compiled", "reference")
+    True
+    """
+    return backend.name
+
+
+def register_op(name, fn, signature, **row):
+    """Register an operation of your own, and get its public function.
+
+    It is the call that fastgrad's own operations are made with: with ``vjp`` left out, `fn` is an expression
+    in other operations, from which the derivative follows.
+
+    Parameters
+    ----------
+    name : str
+        A name that no other operation has. The graph shows ``<NameBackward>``.
+    fn : callable
+        The forward on ndarrays: ``fn(*operands, **options)``.
+    signature : str
+        Operands, a semicolon, options with defaults: ``"x, y; axis=None"``.
+    **row
+        ``vjp``: for each operand a ``lambda g, out, *operands, **options`` that gives the operand's gradient (None: the
+        operation has no derivative). ``saves``: which of "out" and the operands those lambdas read the values of; the
+        others arrive as shape and dtype alone. See `fastgrad.ops.Op` for the rest.
+
+    Returns
+    -------
+    callable
+        Takes Tensors, arrays, scalars and sequences, and gives Tensors.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken, or the row contradicts itself.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastgrad as fg
+    >>> cumulate = fg.register_op(
+    ...     "cumulate", lambda x: np.cumsum(x), "x",
+    ...     vjp=lambda g, out, x: fg.ops.TABLE["flip"](cumulate(fg.ops.TABLE["flip"](g))),
+    ... )
+    >>> x = fg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> cumulate(x).sum().backward()
+    >>> x.grad
+    tensor([3., 2., 1.])
+    """
+    return backend.bind(register(name, fn, signature, **row))

@@ -1,0 +1,484 @@
+"""TensorMethods: what the Tensor classes of both backends share.
+
+Methods are made from the table: ndarray's own methods where a row of that name exists, and every
+operation on one operand, both plain (``t.exp()``) and in place (``t.exp_()``). A backend's Tensor
+derives from `TensorMethods` and defines the operators, the attributes, `_apply_op` and `_inplace_op`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import _errors
+from ._repr import show
+from .ops import ALIASES, TABLE
+
+
+def lookup(name):
+    """The row called `name` or known under that alias; None if there is none."""
+    return TABLE.get(name) or TABLE.get(ALIASES.get(name))
+
+
+def is_tensor(value):
+    """Whether `value` is a Tensor of either backend."""
+    return hasattr(type(value), "_inplace_op")
+
+
+def plain(value):
+    """`value` with every Tensor in it as an ndarray: options and indices are plain NumPy.
+
+    A Tensor that requires grad raises, because its graph would be lost.
+    """
+    if is_tensor(value):
+        return value.numpy()
+    if type(value) in (tuple, list):
+        return type(value)(plain(item) for item in value)
+    if type(value) is slice:
+        return slice(plain(value.start), plain(value.stop), plain(value.step))
+    return value
+
+
+def pow_row(dtype, exponent):
+    """The row that ``array ** exponent`` is: `ndarray.__pow__` has its own for three Python scalars.
+
+    Gives a row on one operand (square, reciprocal, sqrt), or `power`, on both.
+    """
+    if dtype.kind in "fc":
+        if type(exponent) is int:
+            if exponent == 2:
+                return TABLE["square"]
+            if exponent == -1:
+                return TABLE["reciprocal"]
+        elif type(exponent) is float and exponent == 0.5:
+            return TABLE["sqrt"]
+    return TABLE["power"]
+
+
+#: Operators of one operand and of two: dunder -> row. `**`, `divmod` and `round` are more than one row.
+UNARY = {"neg": "negative", "pos": "positive", "abs": "abs", "invert": "bitwise_invert"}
+BINARY = {
+    "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide",
+    "mod": "remainder", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift",
+}  # fmt: skip
+COMPARE = {
+    "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+}  # fmt: skip
+
+
+def _foreign(value):
+    """What no arithmetic is done with: ``t == None`` and ``t == "a"`` are plain False, ``t + "a"`` a TypeError."""
+    return value is None or isinstance(value, (str, bytes))
+
+
+def _operators(op):
+    """The operator of a row, its reflected form and the one in place."""
+    if len(op.operands) == 1:
+        return (lambda self: self._apply_op(op, (self,), {}),)
+    return (
+        lambda self, other: NotImplemented if _foreign(other) else self._apply_op(op, (self, other), {}),
+        lambda self, other: NotImplemented if _foreign(other) else self._apply_op(op, (other, self), {}),
+        lambda self, other: NotImplemented if _foreign(other) else self._inplace_op(op, self, (other,), {}),
+    )
+
+
+def _power(self, exponent):
+    if _foreign(exponent):
+        return NotImplemented
+    op = pow_row(self.dtype, exponent)
+    return self._apply_op(op, (self, exponent)[: len(op.operands)], {})
+
+
+def _getitem(self, index):
+    return self._apply_op(*_indexed("getitem", self, index))
+
+
+def _setitem(self, index, value):
+    op, (_, value), options = _indexed("setitem", self, value, index)
+    self._inplace_op(op, self, (value,), options)
+
+
+def _indexed(name, *args):
+    return TABLE[name], *TABLE[name].bind(*args)
+
+
+def add_operators(cls):
+    """Give a Tensor class that has none the operators of Python."""
+    for dunder, name in {**UNARY, **BINARY, **COMPARE}.items():
+        for kind, method in zip(("", "r", "i") if dunder in BINARY else ("",), _operators(TABLE[name])):
+            setattr(cls, f"__{kind}{dunder}__", method)
+    cls.__pow__, cls.__rpow__, cls.__ipow__ = _power, _operators(TABLE["power"])[1], TensorMethods.pow_
+    cls.__getitem__, cls.__setitem__ = _getitem, _setitem
+
+
+class Handle:
+    """What `register_hook` returns: `remove()` takes the hook away again; so does leaving a ``with`` block."""
+
+    __slots__ = ("_hooks",)
+    __hash__ = object.__hash__
+
+    def __init__(self, hooks, hook):
+        self._hooks = hooks
+        hooks[self] = hook
+
+    def remove(self):
+        """Take the hook away. Doing so twice is harmless."""
+        self._hooks.pop(self, None)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc_info):
+        self.remove()
+
+
+# NumPy functions that look at shapes, dtypes and memory, or answer yes or no: no gradient is lost on them.
+_ABOUT = frozenset(
+    [
+        "shape",
+        "ndim",
+        "size",
+        "result_type",
+        "can_cast",
+        "min_scalar_type",
+        "common_type",
+        "iscomplexobj",
+        "isrealobj",
+        "may_share_memory",
+        "shares_memory",
+        "array_equal",
+        "array_equiv",
+        "allclose",
+        "array_repr",
+        "array_str",
+        "array2string",
+    ]
+)
+
+
+def _about(value):
+    if is_tensor(value):
+        return value.detach().numpy()
+    if type(value) in (tuple, list):
+        return type(value)(_about(item) for item in value)
+    return value
+
+
+def _numpy_row(func):
+    """The row that does what the NumPy function `func` does, or None."""
+    op = lookup(func.__name__)
+    module = {"numpy": "fastgrad", "numpy.linalg": "fastgrad.linalg", "numpy.fft": "fastgrad.fft"}.get(func.__module__)
+    return op if op is not None and op.module == module else None
+
+
+class TensorMethods:
+    """Methods and NumPy's protocols, for either backend's Tensor."""
+
+    __slots__ = ()
+    __array_priority__ = 1000.0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        name = ufunc.__name__
+        if method != "__call__":
+            raise _errors.unknown_numpy("numpy ufunc method", f"{name}.{method}")
+        if kwargs:
+            raise _errors.unknown_numpy("numpy ufunc", name, f"the argument {next(iter(kwargs))!r} is not supported")
+        op = lookup(name)
+        if op is None or (op.fn is not ufunc and len(inputs) != len(op.operands)):
+            raise _errors.unknown_numpy("numpy ufunc", name)
+        return self._apply_op(op, inputs, op.bind(*inputs)[1])
+
+    def __array_function__(self, func, types, args, kwargs):
+        name = func.__name__
+        if name in _ABOUT and func.__module__ == "numpy":
+            return func(*_about(args), **{key: _about(value) for key, value in kwargs.items()})
+        op = _numpy_row(func)
+        if op is None:
+            raise _errors.unknown_numpy("numpy function", f"{func.__module__}.{name}")
+        try:
+            operands, options = op.bind(*args, **kwargs)
+        except TypeError as error:
+            raise _errors.unknown_numpy("numpy function", f"{func.__module__}.{name}", str(error)) from None
+        return self._apply_op(op, operands, options)
+
+    def __array_namespace__(self, *, api_version=None):
+        """The array API namespace: the fastgrad module."""
+        if api_version not in (None, "2021.12", "2022.12", "2023.12", "2024.12"):
+            raise ValueError(f"array API version {api_version!r} is not supported")
+        import fastgrad
+
+        return fastgrad
+
+    # ---------------------------------------------------------------- conversions
+
+    def _ndarray(self):
+        return self.detach().numpy()
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **options):
+        if self.requires_grad:
+            raise BufferError(str(_errors.numpy_requires_grad()))
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._ndarray().__dlpack_device__()
+
+    def __buffer__(self, flags):
+        return memoryview(self.numpy())
+
+    def __reduce__(self):
+        from ._creation import _rebuild
+
+        return _rebuild, (self._ndarray(), self.requires_grad)
+
+    def __copy__(self):
+        return self.detach().requires_grad_(self.requires_grad)
+
+    def __deepcopy__(self, memo):
+        if not self.is_leaf:
+            raise _errors.deepcopy_non_leaf()
+        if id(self) not in memo:
+            result = memo[id(self)] = self.detach().clone().requires_grad_(self.requires_grad)
+            if self.grad is not None:
+                result.grad = self.grad.detach().__deepcopy__(memo)
+        return memo[id(self)]
+
+    def __repr__(self):
+        return show(self._ndarray(), self.requires_grad, self.grad_fn)
+
+    def __format__(self, spec):
+        return format(self.item(), spec) if self.ndim == 0 else format(str(self), spec)
+
+    def item(self, *index):
+        """One element as a Python scalar: the only one, or the one at `index`."""
+        return self._ndarray().item(*index)
+
+    def tolist(self):
+        """The elements as nested lists of Python scalars."""
+        return self._ndarray().tolist()
+
+    def _only(self, kind):
+        if self.size != 1:
+            raise _errors.not_one_element(kind.__name__, self.shape)
+        return kind(self.item())
+
+    def __bool__(self):
+        return bool(self._ndarray())
+
+    def __int__(self):
+        return self._only(int)
+
+    def __float__(self):
+        return self._only(float)
+
+    def __complex__(self):
+        return self._only(complex)
+
+    def __index__(self):
+        return self._ndarray().__index__()
+
+    def __len__(self):
+        return len(self._ndarray())
+
+    def __iter__(self):
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d Tensor")
+        return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value):
+        return bool((self == value).any())
+
+    # ---------------------------------------------------------------- parts
+
+    @property
+    def device(self):
+        """Where the memory is: always "cpu"."""
+        return "cpu"
+
+    @property
+    def T(self):
+        """The axes in reverse order."""
+        return TABLE["transpose"](self)
+
+    @property
+    def mT(self):
+        """The last two axes swapped."""
+        if self.ndim < 2:
+            raise ValueError(f"mT: expected at least two axes, got shape {self.shape}")
+        return TABLE["swapaxes"](self, -1, -2)
+
+    @property
+    def real(self):
+        """The real part."""
+        return TABLE["real"](self)
+
+    @property
+    def imag(self):
+        """The imaginary part."""
+        return TABLE["imag"](self)
+
+    def clone(self):
+        """A copy that gradients pass through."""
+        return TABLE["clone"](self)
+
+    def requires_grad_(self, requires_grad=True):
+        """Set `requires_grad`, and return the Tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    # ---------------------------------------------------------------- operators that are more than one row
+
+    def __round__(self, ndigits=None):
+        return TABLE["rint"](self) if ndigits is None else TABLE["round"](self, ndigits)
+
+    def __divmod__(self, other):
+        return self // other, self % other
+
+    def __rdivmod__(self, other):
+        return other // self, other % self
+
+    # ---------------------------------------------------------------- shapes, with NumPy's loose spellings
+
+    def reshape(self, *shape, **options):
+        """The same elements in another shape, a view where NumPy gives one: ``t.reshape(2, 3)`` or ``((2, 3))``."""
+        if "shape" not in options and not (len(shape) == 1 and not _is_index(shape[0])):
+            shape = (shape,)
+        return TABLE["reshape"](self, *shape, **options)
+
+    def transpose(self, *axes):
+        """The axes in another order, reversed if none is given: ``t.transpose(1, 0)`` or ``((1, 0))``."""
+        return TABLE["transpose"](self, _one_or_many(axes) if axes else None)
+
+    def permute(self, *axes):
+        """The axes in another order: ``t.permute(2, 0, 1)`` or ``((2, 0, 1))``."""
+        return TABLE["transpose"](self, _one_or_many(axes))
+
+    def flatten(self):
+        """A copy in one dimension."""
+        return self.reshape(-1).clone()
+
+    # ---------------------------------------------------------------- writing in place
+
+    def copy_(self, source):
+        """Overwrite every element with `source`, broadcast and cast to this dtype."""
+        return self._inplace_op(TABLE["setitem"], self, (source,), {"index": ...})
+
+    def fill_(self, value):
+        """Overwrite every element with one value."""
+        if np.ndim(value) != 0:
+            raise ValueError(f"fill_: expected one value, got shape {np.shape(value)}")
+        return self.copy_(value)
+
+    def fill(self, value):
+        """Overwrite every element with one value, and return nothing, as ndarray's."""
+        self.fill_(value)
+
+    def zero_(self):
+        """Overwrite every element with zero."""
+        return self.copy_(0)
+
+    def add_(self, other, *, alpha=1):
+        """``self += alpha * other``."""
+        return self._inplace_op(TABLE["add"], self, (_scaled(other, alpha),), {})
+
+    def sub_(self, other, *, alpha=1):
+        """``self -= alpha * other``."""
+        return self._inplace_op(TABLE["subtract"], self, (_scaled(other, alpha),), {})
+
+    def pow_(self, exponent):
+        """``self **= exponent``."""
+        if _foreign(exponent):
+            return NotImplemented
+        op = pow_row(self.dtype, exponent)
+        return self._inplace_op(op, self, (exponent,) if op is TABLE["power"] else (), {})
+
+    def clamp_(self, min=None, max=None):
+        """Write in place what `clip` gives."""
+        (_, *others), options = TABLE["clip"].bind(self, min, max)
+        return self._inplace_op(TABLE["clip"], self, tuple(others), options)
+
+
+def _is_index(value):
+    return not is_tensor(value) and hasattr(type(value), "__index__")
+
+
+def _one_or_many(axes):
+    return axes[0] if len(axes) == 1 and not _is_index(axes[0]) else axes
+
+
+def _scaled(other, alpha):
+    return other if type(alpha) is int and alpha == 1 else other * alpha
+
+
+def _method(op, name):
+    def method(self, *args, **kwargs):
+        return op(self, *args, **kwargs)
+
+    return _named(method, name, f"See `{op.module}.{op.name}`.")
+
+
+def _in_place(op, name):
+    def method(self, *others):
+        if 1 + len(others) != len(op.operands):
+            raise TypeError(f"{name} takes {len(op.operands) - 1} arguments, got {len(others)}")
+        return self._inplace_op(op, self, others, {})
+
+    return _named(method, name, f"Write in place what `{op.module}.{op.name}` gives.")
+
+
+def _named(method, name, doc):
+    method.__name__, method.__qualname__, method.__doc__ = name, f"Tensor.{name}", doc
+    return method
+
+
+def _add_methods():
+    names = [
+        "sum",
+        "mean",
+        "prod",
+        "std",
+        "var",
+        "min",
+        "max",
+        "argmin",
+        "argmax",
+        "cumsum",
+        "cumprod",
+        "ravel",
+        "swapaxes",
+        "repeat",
+        "take",
+        "sort",
+        "argsort",
+        "clip",
+        "clamp",
+        "round",
+        "dot",
+        "trace",
+        "diagonal",
+        "nonzero",
+        "conj",
+        "conjugate",
+        "astype",
+        "all",
+        "any",
+    ]
+    in_place = {"mul_": "multiply", "div_": "divide", "floor_divide_": "floor_divide", "remainder_": "remainder"}
+    for name, op in TABLE.items():
+        if len(op.operands) == 1 and not op.options and not op.variadic and (op.elementwise or op.derived):
+            names.append(name)
+            if op.differentiable:
+                in_place[f"{name}_"] = name
+    in_place["neg_"] = "negative"
+    for name in names:
+        op = lookup(name)
+        if op is not None and name not in TensorMethods.__dict__:
+            setattr(TensorMethods, name, _method(op, name))
+    for name, row in in_place.items():
+        if row in TABLE and name not in TensorMethods.__dict__:
+            setattr(TensorMethods, name, _in_place(TABLE[row], name))
+
+
+_add_methods()
