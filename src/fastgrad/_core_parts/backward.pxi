@@ -1,0 +1,534 @@
+# One run through the graph: docs/internals.md, Note [Backward]. csrc/graph.c decides the order; here a node's
+# cotangents are computed. A cotangent is an fg_array, or with create_graph a Tensor.
+
+cdef class Backward:
+    """The state of one run."""
+
+    cdef bint create_graph, keep
+    cdef dict captures       # (node address, output number) -> position among the wanted inputs
+    cdef list captured
+    cdef object error
+
+
+cdef fg_status run_apply(void* context, fg_run* run, fg_node* n, void** grads) noexcept:
+    cdef Backward b = <Backward>context
+    try:
+        if n.seq == FG_SEQ_LEAF:
+            apply_leaf(b, n, &grads[0])
+        else:
+            apply_node(b, run, node_of(n), grads)
+        return FG_OK
+    except SendFailed:
+        return FG_RAISED
+    except BaseException as error:
+        b.error = error
+        return FG_RAISED
+
+
+cdef fg_status run_poll(void* context) noexcept:
+    cdef Backward b = <Backward>context
+    try:
+        PyErr_CheckSignals()
+        return FG_OK
+    except BaseException as error:
+        b.error = error
+        return FG_RAISED
+
+
+cdef fg_status merge_arrays(void* context, void** held, void* more) noexcept:
+    cdef Backward b = <Backward>context
+    cdef fg_array* a = <fg_array*>held[0]
+    cdef fg_array* c = <fg_array*>more
+    cdef fg_loop* add = add_loop(a.dtype)
+    if add != NULL and direct and a.dtype == c.dtype and a.flags & c.flags & FG_ALIGNED:
+        return fg_accumulate(<fg_array**>held, c, add)
+    try:
+        with quiet():
+            total = np.add(to_nd(a), to_nd(c))
+        held[0] = wrap_nd(np.asarray(total))
+        fg_array_drop(a)
+        fg_array_drop(c)
+        return FG_OK
+    except BaseException as error:
+        fg_array_drop(c)
+        b.error = error
+        return FG_RAISED
+
+
+cdef fg_status merge_tensors(void* context, void** held, void* more) noexcept:
+    cdef Backward b = <Backward>context
+    cdef object x = <object>held[0]
+    cdef object y = <object>more
+    Py_DECREF(y)  # y holds it for this call
+    try:
+        total = apply_binary(ADD, x, y)
+        Py_INCREF(total)
+        held[0] = <void*>total
+        Py_DECREF(x)
+        return FG_OK
+    except BaseException as error:
+        b.error = error
+        return FG_RAISED
+
+
+cdef void drop_array(void* grad) noexcept:
+    fg_array_drop(<fg_array*>grad)
+
+
+cdef void drop_tensor(void* grad) noexcept:
+    Py_DECREF(<object>grad)
+
+
+cdef fg_run_ops array_ops = [run_apply, merge_arrays, drop_array, run_poll]
+cdef fg_run_ops tensor_ops = [run_apply, merge_tensors, drop_tensor, run_poll]
+
+
+# ---------------------------------------------------------------- cotangents, in either form
+
+cdef void* as_grad(Backward b, Tensor t) except NULL:
+    """A Tensor as a cotangent; a new reference."""
+    if b.create_graph:
+        Py_INCREF(t)
+        return <void*>t
+    return fg_array_keep(t.a)
+
+
+cdef Tensor as_tensor(Backward b, void* grad):
+    """A Tensor on a cotangent (borrowed)."""
+    if b.create_graph:
+        return <Tensor>grad
+    return new_tensor(fg_array_keep(<fg_array*>grad))
+
+
+cdef inline void drop(Backward b, void* grad) noexcept:
+    if grad != NULL:
+        if b.create_graph:
+            drop_tensor(grad)
+        else:
+            drop_array(grad)
+
+
+cdef int run_hooks(Backward b, dict hooks, void** grad) except -1:
+    """Call each hook with the cotangent; what a hook returns takes its place."""
+    cdef Tensor t
+    for hook in list(hooks.values()):
+        # without a graph a hook gets memory of its own: what it writes there reaches no other cotangent
+        t = <Tensor>grad[0] if b.create_graph else new_tensor(copy_of(<fg_array*>grad[0]))
+        result = hook(t)
+        if result is None:
+            result = t
+        elif not is_tensor(result):
+            raise _errors.hook_result(result)
+        elif not same_shape((<Tensor>result).a, t.a):
+            raise _errors.hook_shape(shape_of(t.a), shape_of((<Tensor>result).a))
+        elif descr_of((<Tensor>result).a) != descr_of(t.a):
+            raise _errors.hook_dtype(descr_of(t.a), descr_of((<Tensor>result).a))
+        replacement = as_grad(b, <Tensor>result)
+        drop(b, grad[0])
+        grad[0] = replacement
+    return 0
+
+
+cdef int capture(Backward b, fg_node* n, uint32_t nr, void* grad) except -1:
+    """Keep the cotangent of a wanted input."""
+    position = b.captures.get((<uintptr_t>n, nr))
+    if position is not None:
+        b.captured[position] = private(b, grad)
+    return 0
+
+
+cdef Tensor private(Backward b, void* grad):
+    """A cotangent as a Tensor whose memory nobody else sees. One with a graph stays as it is."""
+    cdef fg_array* a
+    if b.create_graph:
+        return <Tensor>grad
+    a = <fg_array*>grad
+    if fg_array_unshared(a) and a.flags & FG_CONTIGUOUS:
+        return tracked(new_tensor(fg_array_keep(a)))
+    return tracked(new_tensor(copy_of(a)))
+
+
+cdef Tensor tracked(Tensor t):
+    track(t)
+    return t
+
+
+# ---------------------------------------------------------------- leaves
+
+cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
+    """Run the leaf's hooks, then keep the cotangent or add it into ``.grad``. Consumes `grad`."""
+    cdef Tensor leaf = <Tensor>(<fg_sink*>n).tensor
+    try:
+        if leaf.hooks is not None:
+            run_hooks(b, leaf.hooks, grad)
+        if b.captures is not None:
+            capture(b, n, 0, grad[0])
+        else:
+            accumulate(b, leaf, grad[0])
+    finally:
+        drop(b, grad[0])
+        grad[0] = NULL
+    return 0
+
+
+cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
+    """``leaf.grad += grad``: in place without a graph, anew with one."""
+    cdef Tensor held
+    cdef fg_array* sum_
+    if leaf._grad is None:
+        leaf._grad = private(b, grad)
+        if b.create_graph:
+            track(leaf)
+        return 0
+    held = <Tensor>leaf._grad
+    if b.create_graph or held.node is not None:
+        leaf._grad = apply_binary(ADD, held, as_tensor(b, grad))
+        track(leaf)
+        return 0
+    if not held.a.flags & FG_WRITEABLE:
+        leaf._grad = apply_binary(ADD, held, as_tensor(b, grad))
+        return 0
+    add_into(held.a, <fg_array*>grad)
+    held.a.root.version += 1
+    return 0
+
+
+cdef int add_into(fg_array* to, fg_array* more) except -1:
+    """to += more, in place."""
+    cdef fg_array* args[3]
+    cdef fg_loop* add = add_loop(to.dtype)
+    if add != NULL and direct and to.dtype == more.dtype and to.flags & more.flags & FG_ALIGNED and to.root != more.root:
+        args[0], args[1], args[2] = to, more, to
+        return run_loop(add, 3, args, to.size)
+    nd = to_nd(to)
+    with quiet():
+        np.add(nd, to_nd(more), out=nd, casting="same_kind")
+    return 0
+
+
+# ---------------------------------------------------------------- nodes
+
+cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
+    """Hooks, captures, then the vjp. Consumes `grads`."""
+    cdef uint32_t i
+    cdef bint needed = False
+    try:
+        if node.extra is not None or b.captures is not None:
+            attend(b, node, grads)
+        for i in range(node.n.nin):
+            if fg_run_needs(run, node.n.edges[i]):
+                needed = True
+        if not needed:
+            return 0
+        check_saved(node)
+        if b.create_graph:
+            formula_tensors(run, node, grads)
+        elif node.row.multi:
+            formula_arrays(run, node, <fg_array**>grads)
+        else:
+            apply_arrays(b, run, node, <fg_array**>grads)
+        if not b.keep:
+            release_saved(node)
+    finally:
+        for i in range(node.n.nout):
+            if grads[i] != NULL:
+                drop(b, grads[i])
+                grads[i] = NULL
+    return 0
+
+
+cdef int attend(Backward b, Node node, void** grads) except -1:
+    """Tensor hooks, retained gradients and captures, for each output that has a cotangent."""
+    cdef uint32_t i
+    cdef Extra extra = node.extra
+    cdef dict hooks
+    for i in range(node.n.nout):
+        if grads[i] == NULL:
+            continue
+        if extra is not None and extra.hooks is not None:
+            hooks = extra.hooks.get(i)
+            if hooks:
+                run_hooks(b, hooks, &grads[i])
+        if extra is not None and extra.retains is not None and i in extra.retains:
+            retain(b, extra.retains[i](), grads[i])
+        if b.captures is not None:
+            capture(b, &node.n, i, grads[i])
+    return 0
+
+
+cdef int retain(Backward b, object tensor, void* grad) except -1:
+    """``.grad`` of an inner Tensor whose gradient is kept; a new Tensor each time."""
+    cdef Tensor t
+    if tensor is None:
+        return 0
+    t = <Tensor>tensor
+    track(t)
+    if t._grad is None:
+        t._grad = private_copy(b, grad)
+    else:
+        t._grad = apply_binary(ADD, t._grad, as_tensor(b, grad))
+    return 0
+
+
+cdef Tensor private_copy(Backward b, void* grad):
+    if b.create_graph:
+        return <Tensor>grad
+    return tracked(new_tensor(copy_of(<fg_array*>grad)))
+
+
+cdef int check_saved(Node node) except -1:
+    """Every value the vjp reads must be there, and be what it was."""
+    cdef uint32_t i
+    cdef fg_array* a
+    if node.freed:
+        raise _errors.freed(node.name())
+    for i in range(node.n.nin + 1):
+        a = node.saved[i]
+        if a != NULL and a.data != NULL and a.root.version != node.versions[i]:
+            name = "out" if i == node.n.nin else operand_name(node.row, i)
+            raise _errors.modified(node.name(), name, descr_of(a), shape_of(a), node.versions[i], a.root.version)
+    return 0
+
+
+cdef str operand_name(Row row, int i):
+    return f"{row.op.operands[0]}[{i}]" if row.variadic else row.op.operands[i]
+
+
+cdef inline int send(fg_run* run, fg_edge edge, void* grad_take) except -1:
+    """Pass a cotangent on; what failed there is raised from here by way of the run."""
+    cdef fg_status status = fg_run_send(run, edge, grad_take)
+    if status == FG_NOMEM:
+        raise MemoryError
+    if status != FG_OK:
+        raise SendFailed
+    return 0
+
+
+class SendFailed(Exception):
+    """A merge failed; the error is in the run."""
+
+
+cdef int send_fitted(fg_run* run, Node node, int i, fg_array* r_take) except -1:
+    """Send a cotangent of the result's shape and type on edge `i`, summed to the operand's shape."""
+    cdef fg_array* like = node.saved[i]
+    cdef fg_array* fitted
+    cdef fg_status status
+    if like == NULL or same_shape(like, r_take):
+        return send(run, node.n.edges[i], r_take)
+    status = fg_sum_to(r_take, like, add_loop(r_take.dtype), &fitted)
+    if status != FG_OK:
+        raise MemoryError
+    return send(run, node.n.edges[i], fitted)
+
+
+cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) except -1:
+    """The vjp on bare memory: a program, a path of its own, or the formula on ndarrays."""
+    cdef fg_array* g = grads[0]
+    cdef Row row = node.row
+    cdef Formula f
+    cdef fg_program* p
+    cdef unsigned int mask = 0
+    cdef uint32_t i
+    if direct and is_real(g):
+        if node.direct and (row.elementwise or row.fused):
+            for i in range(node.n.nin):
+                if fg_run_needs(run, node.n.edges[i]):
+                    mask |= 1u << i
+            f = row.formula(mask)
+            if f is not None and suits(f, node, g):
+                return apply_program(run, node, f, grads, mask)
+        elif row.code == SUM or row.code == MEAN:
+            if node.options is WHOLE or node.options is WHOLE_MEAN:
+                return sum_vjp(run, node, g)
+        elif row.code == MATMUL and node.direct:
+            return matmul_vjp(run, node, g)
+        elif row.code == RESHAPE or row.code == TRANSPOSE:
+            if view_vjp(run, node, g):
+                return 0
+    if row.op.into is not None:
+        return scatter(b, run, node, g)
+    return formula_arrays(run, node, grads)
+
+
+cdef bint suits(Formula f, Node node, fg_array* g) noexcept:
+    """Whether every value the program reads is there in the type it expects."""
+    cdef int i, source
+    cdef fg_array* a
+    for i in range(f.ninputs):
+        source = f.sources[i]
+        a = g if source == G else node.saved[node.n.nin if source == OUT else source]
+        if a == NULL or a.data == NULL or not a.flags & FG_ALIGNED:
+            return False
+        if a.dtype != (FG_BOOL if f.input_kinds[i] == c"?" else g.dtype):
+            return False
+    return True
+
+
+cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads, unsigned int mask) except -1:
+    """Run the vjp's program and send its results."""
+    cdef fg_array* g = grads[0]
+    cdef fg_array* inputs[8]
+    cdef fg_array* outputs[4]
+    cdef fg_array* results[4]
+    cdef fg_program* p = compiled_for(f, g.dtype)
+    cdef int i, k = 0, made = 0
+    cdef double value
+    if p == NULL and f.ncomputed:
+        return formula_arrays(run, node, grads)
+    for i in range(f.ninputs):
+        inputs[i] = g if f.sources[i] == G else node.saved[node.n.nin if f.sources[i] == OUT else f.sources[i]]
+    try:
+        for i in range(f.ncomputed):
+            if p.reuse_output == i and fg_array_unshared(g) and g.flags & FG_CONTIGUOUS:
+                outputs[i] = fg_array_keep(g)
+            else:
+                outputs[i] = new_like(g)
+            made += 1
+        if made:
+            run_program(p, inputs, outputs, g.size)
+        for i in range(node.n.nin):
+            if not mask >> i & 1:
+                continue
+            if f.result_kind[k] == COMPUTED:
+                results[k] = fg_array_keep(outputs[f.result_arg[k]])
+            elif f.result_kind[k] == INPUT:
+                results[k] = fg_array_keep(inputs[f.result_arg[k]])
+                if not same_shape(results[k], g):
+                    results[k] = spread_take(results[k], g)
+            else:
+                value = f.program.consts[f.result_arg[k]]
+                results[k] = filled(g, value)
+            k += 1
+    finally:
+        for i in range(made):
+            fg_array_drop(outputs[i])
+    fg_array_drop(g)
+    grads[0] = NULL
+    made = k
+    k = 0
+    try:
+        for i in range(node.n.nin):
+            if mask >> i & 1:
+                k += 1
+                send_fitted(run, node, i, results[k - 1])
+    finally:
+        for i in range(k, made):
+            fg_array_drop(results[i])
+    return 0
+
+
+cdef fg_array* spread_take(fg_array* a_take, fg_array* like) except NULL:
+    """`a` broadcast to like's shape, as memory of its own."""
+    cdef fg_array* r = new_like(like)
+    fg_copy(r, a_take)
+    fg_array_drop(a_take)
+    return r
+
+
+cdef fg_array* filled(fg_array* like, double value) except NULL:
+    cdef fg_array* r = new_like(like)
+    cdef float single = <float>value
+    fg_fill(r, <void*>&single if like.dtype == FG_FLOAT32 else <void*>&value)
+    return r
+
+
+cdef int sum_vjp(fg_run* run, Node node, fg_array* g) except -1:
+    """The cotangent of a sum over everything, spread over the operand (no memory); of a mean, divided first."""
+    cdef fg_array* scaled
+    cdef fg_array* count
+    cdef fg_array* like = node.saved[0]
+    if like == NULL:
+        return send(run, node.n.edges[0], fg_array_keep(g))
+    if node.row.code == SUM:
+        return send(run, node.n.edges[0], spread(g, like))
+    count = weak_scalar(<double>like.size, g.dtype)
+    scaled = run2(DIVIDE, g, count)
+    fg_array_drop(count)
+    try:
+        return send(run, node.n.edges[0], spread(scaled, like))
+    finally:
+        fg_array_drop(scaled)
+
+
+cdef int matmul_vjp(fg_run* run, Node node, fg_array* g) except -1:
+    """g @ y.T and x.T @ g, by the same loop as forward."""
+    cdef fg_array* dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    cdef fg_array* turned
+    cdef fg_array* r
+    cdef int i
+    try:
+        for i in range(2):
+            if not fg_run_needs(run, node.n.edges[i]):
+                continue
+            turned = reversed_axes(node.saved[1 - i])
+            r = matmul_of(dense, turned) if i == 0 else matmul_of(turned, dense)
+            fg_array_drop(turned)
+            if r == NULL:
+                raise MemoryError
+            send(run, node.n.edges[i], r)
+    finally:
+        fg_array_drop(dense)
+    return 0
+
+
+cdef bint view_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """Reshape back or transpose back; False where the general path must."""
+    cdef fg_array* dense
+    cdef fg_array* r
+    cdef fg_array* like = node.saved[0]
+    if node.row.code == TRANSPOSE:
+        if node_options(node)["axes"] is not None:
+            return False
+        send(run, node.n.edges[0], reversed_axes(g))
+        return True
+    if like == NULL:
+        send(run, node.n.edges[0], fg_array_keep(g))
+        return True
+    dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    r = fg_array_view(dense, dense.data, like.ndim, fg_shape(like), fg_strides(like))
+    fg_array_drop(dense)
+    if r == NULL:
+        raise MemoryError
+    send(run, node.n.edges[0], r)
+    return True
+
+
+cdef int scatter(Backward b, fg_run* run, Node node, fg_array* g) except -1:
+    """Add into the one buffer that the operand's cotangent is held in, so that many small reads cost O(N) in all."""
+    cdef void** slot = fg_run_peek(run, node.n.edges[0])
+    cdef fg_array* held
+    cdef fg_array* part
+    cdef Window w
+    cdef fg_array* like = node.saved[0] if node.saved[0] != NULL else g
+    if slot == NULL:
+        return 0
+    held = <fg_array*>slot[0]
+    if held == NULL or not (fg_array_unshared(held) and held.flags & FG_CONTIGUOUS):
+        held = zeros_like(like) if held == NULL else copy_of(held)
+        drop_array(slot[0])
+        slot[0] = held
+    if node.row.code == GETITEM and direct and held.dtype == g.dtype and window_of(held, bare_index(node), &w):
+        part = fg_array_view(held, w.data, w.ndim, w.shape, w.strides)
+        if part == NULL:
+            raise MemoryError
+        try:
+            add_into(part, g)
+        finally:
+            fg_array_drop(part)
+    else:
+        values = [to_nd(held)] + [Like(shape_of(node.saved[i] if node.saved[i] != NULL else g),
+                                       descr_of(node.saved[i] if node.saved[i] != NULL else g))
+                                  for i in range(node.n.nin)]
+        with quiet():
+            node.row.op.into(values[0], to_nd(g), *values[1:], **node_options(node))
+    return send(run, node.n.edges[0], NULL)
+
+
+cdef object bare_index(Node node):
+    return node.options["index"] if type(node.options) is dict else node.options
+
+
+cdef fg_array* zeros_like(fg_array* like) except NULL:
+    cdef fg_array* r = new_like(like)
+    memset(r.data, 0, r.size * r.itemsize)
+    return r

@@ -1,0 +1,171 @@
+# C declarations: CPython, NumPy's C API and the C core.
+
+cimport cython
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
+from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
+from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.object cimport PyObject, visitproc
+from cpython.pystate cimport PyThreadState
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
+from libc.stdint cimport int64_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memcpy, memset
+
+cimport numpy as cnp
+from numpy cimport ndarray
+
+cnp.import_array()
+cnp.import_umath()
+
+cdef extern from "Python.h":
+    void PyObject_GC_UnTrack(void*)
+    void PyObject_GC_Track(void*)
+    int PyObject_GC_IsTracked(PyObject*)
+    Py_ssize_t Py_REFCNT(PyObject*)
+    object PyCFunction_NewEx(PyMethodDef*, object self, object module)
+    ctypedef PyObject* (*PyCFunction)(PyObject*, PyObject*) noexcept
+    ctypedef struct PyMethodDef:
+        const char* ml_name
+        PyCFunction ml_meth
+        int ml_flags
+        const char* ml_doc
+    int METH_FASTCALL
+    int METH_KEYWORDS
+    ctypedef int (*traverseproc)(PyObject*, visitproc, void*) noexcept
+    ctypedef struct PyTypeObject:
+        traverseproc tp_traverse
+
+cdef extern from *:
+    """
+    #if defined(_MSC_VER)
+    #define FG_THREAD_LOCAL __declspec(thread)
+    #else
+    #define FG_THREAD_LOCAL _Thread_local
+    #endif
+    static FG_THREAD_LOCAL int fg_grad_enabled = 1;
+    """
+    bint fg_grad_enabled
+
+cdef extern from "fg.h" nogil:
+    enum:
+        FG_MAXDIMS
+    ctypedef enum fg_status:
+        FG_OK
+        FG_NOMEM
+        FG_SHAPE
+        FG_RAISED
+    enum:
+        FG_BOOL
+        FG_FLOAT32
+        FG_FLOAT64
+        FG_COMPLEX64
+        FG_COMPLEX128
+        FG_OTHER
+        FG_CONTIGUOUS
+        FG_ALIGNED
+        FG_WRITEABLE
+    void fg_mem_fail_after(long n)
+    void* fg_mem_alloc(size_t n)
+    void fg_mem_free(void* p)
+
+    ctypedef struct fg_array:
+        intptr_t refs
+        fg_array* root
+        char* data
+        void* owner
+        intptr_t size
+        uint32_t version
+        uint32_t itemsize
+        uint8_t dtype
+        uint8_t ndim
+        uint8_t flags
+        intptr_t dims[1]
+    intptr_t* fg_shape(fg_array*)
+    intptr_t* fg_strides(fg_array*)
+    fg_array* fg_array_new(int ndim, const intptr_t* shape, int dtype, uint32_t itemsize)
+    fg_array* fg_array_view(fg_array* base, char* data, int ndim, const intptr_t* shape, const intptr_t* strides)
+    fg_array* fg_array_wrap(void* owner, char* data, int ndim, const intptr_t* shape, const intptr_t* strides,
+                            int dtype, uint32_t itemsize, bint aligned, bint writeable)
+    fg_array* fg_array_like(int ndim, const intptr_t* shape, int dtype, uint32_t itemsize)
+    fg_array* fg_array_keep(fg_array*)
+    void fg_array_drop(fg_array*)
+    bint fg_array_unshared(const fg_array*)
+    bint fg_array_same_shape(const fg_array*, const fg_array*)
+
+    ctypedef void (*fg_loop_fn)(char** args, const intptr_t* dims, const intptr_t* strides, void* data) noexcept
+    ctypedef struct fg_loop:
+        fg_loop_fn fn
+        void* data
+    fg_status fg_broadcast(int n, fg_array** arrays, int* ndim, intptr_t* shape)
+    void fg_loop_run(const fg_loop*, int nargs, fg_array** args)
+    void fg_loop_reduce(const fg_loop*, fg_array* into, fg_array* source)
+    fg_status fg_sum_to(fg_array* g, fg_array* like, const fg_loop* add, fg_array** result)
+    fg_status fg_accumulate(fg_array** held, fg_array* more, const fg_loop* add)
+
+    ctypedef struct fg_step:
+        fg_loop loop
+        uint16_t nin
+        uint16_t out
+        uint16_t in_ "in"[4]
+    ctypedef struct fg_program:
+        int reuse_input
+        int reuse_output
+        uint8_t* itemsize
+        char* consts
+        fg_step* steps
+    fg_program* fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, int nsteps)
+    void fg_program_finish(fg_program*)
+    void fg_program_free(fg_program*)
+    void fg_program_run(const fg_program*, fg_array** inputs, fg_array** outputs)
+
+    fg_loop fg_kernel_find(const char* name, int dtype)
+    void fg_copy(fg_array* to, fg_array* source)
+    void fg_fill(fg_array* a, const void* value)
+
+    ctypedef struct fg_node
+    ctypedef struct fg_run
+    ctypedef struct fg_edge:
+        fg_node* node
+        uint32_t nr
+    ctypedef struct fg_node:
+        uint64_t seq
+        fg_edge* edges
+        uint32_t nin
+        uint32_t nout
+        fg_run* run
+        void** grads
+        void* grad
+        uint32_t deps
+        uint8_t wanted
+    uint64_t FG_SEQ_LEAF
+    ctypedef struct fg_run_ops:
+        fg_status (*apply)(void*, fg_run*, fg_node*, void**) noexcept
+        fg_status (*merge)(void*, void**, void*) noexcept
+        void (*drop)(void*) noexcept
+        fg_status (*poll)(void*) noexcept
+    fg_run* fg_run_new(const fg_run_ops*, void*)
+    void fg_run_free(fg_run*)
+
+cdef extern from "fg.h":
+    void (*fg_owner_release)(void*) noexcept
+    # these call back into Python
+    fg_status fg_run_seed(fg_run*, fg_node*, uint32_t, void*)
+    fg_status fg_run_want(fg_run*, fg_node*)
+    fg_status fg_run_go(fg_run*)
+    fg_status fg_run_send(fg_run*, fg_edge, void*)
+    void** fg_run_peek(fg_run*, fg_edge)
+    bint fg_run_needs(fg_run*, fg_edge)
+
+# From how many elements on it pays to let other threads run meanwhile.
+cdef enum:
+    RELEASE_GIL = 32768
+    FG_WEAK = 128         # flag of an fg_array that stands for a Python scalar
+    CODES = 24            # NumPy's type numbers of bool, integers, floats and complex lie below
+
+cdef extern from "numpy/arrayobject.h":
+    object PyArray_NewFromDescr(PyObject* subtype, PyObject* descr_stolen, int ndim, cnp.npy_intp* shape,
+                                cnp.npy_intp* strides, void* data, int flags, PyObject* obj)
+
+cdef extern from "Python.h":
+    int PySlice_Unpack(object, Py_ssize_t*, Py_ssize_t*, Py_ssize_t*) except -1
+    Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t*, Py_ssize_t*, Py_ssize_t) noexcept

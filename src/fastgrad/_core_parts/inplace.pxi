@@ -1,0 +1,184 @@
+# Writing in place, and views after a write: docs/internals.md, Note [Versions and views].
+
+cdef class View:
+    """How a Tensor came to share memory: the root base, the step from the Tensor it was made of, and when."""
+
+    cdef Tensor base
+    cdef View parent
+    cdef Row row
+    cdef object options
+    cdef int number       # which result of a multi-output row; -1: the only one
+    cdef uint32_t seen    # the version at which the Tensor's node was right
+    cdef bint no_grad     # made while grad mode was off
+
+
+cdef inline int note_view(Tensor out, Tensor x, Row row, object options) except -1:
+    cdef View view = View.__new__(View)
+    PyObject_GC_UnTrack(<void*>view)
+    view.parent = x.view
+    view.base = x if x.view is None else x.view.base
+    view.row, view.options, view.number = row, options, -1
+    view.seen = out.a.root.version
+    view.no_grad = not fg_grad_enabled or view.parent is not None and view.parent.no_grad
+    out.view = view
+    return 0
+
+
+cdef tuple chain_of(View view):
+    """The steps from the base to the view, as rows `as_view` and `copy_slices` take them."""
+    cdef list steps = []
+    while view is not None:
+        steps.append((view.row.op, full_options(view.row, view.options), view.number if view.number >= 0 else None))
+        view = view.parent
+    return tuple(steps[::-1])
+
+
+cdef int refresh_view(Tensor t) except -1:
+    """The base was written since `t` got its node: make it a view of the base as it is now."""
+    cdef View view = t.view
+    cdef Row row
+    view.seen = t.a.root.version
+    if t.requires or view.no_grad or not is_inexact(t.a.dtype):
+        return 0
+    if wants_grad(view.base):
+        row = row_named("as_view")
+        t.node = make_node(row, (view.base,), 1, t.a, {"chain": chain_of(view)}, False, 1)
+    else:
+        t.node = None
+    t.nr = 0
+    return 0
+
+
+cdef int check_writeable(Row row, Tensor t, unsigned int mask) except -1:
+    """Raise where writing `t` in place is not allowed; `mask`: some operand wants a gradient."""
+    cdef View view = t.view
+    if not t.a.flags & FG_WRITEABLE:
+        raise _errors.read_only(row.name)
+    if not fg_grad_enabled:
+        return 0
+    if t.requires:
+        raise _errors.leaf_in_place(row.name)
+    if view is not None:
+        if view.base.requires:
+            raise _errors.view_of_leaf_in_place(row.name)
+        if mask and view.no_grad:
+            raise _errors.no_grad_view_in_place(row.name)
+        if mask and multi_step(view):
+            raise _errors.multi_view_in_place(row.name, view.row.name)
+    return 0
+
+
+cdef bint multi_step(View view) noexcept:
+    while view is not None:
+        if view.number >= 0:
+            return True
+        view = view.parent
+    return False
+
+
+cdef object inplace(object op, object target, tuple others, dict options):
+    """``target = op(target, *others)``, written into target's memory."""
+    cdef Row row = row_of(op)
+    cdef Tensor t = <Tensor?>target
+    cdef tuple operands = to_operands(row, (t, *others))
+    cdef unsigned int mask = wanted_mask(operands) if fg_grad_enabled else 0
+    cdef Node node = None
+    cdef Tensor result = None
+    check_writeable(row, t, mask)
+    if row.name == "setitem":
+        values = to_nd((<Tensor>operands[1]).a)
+        check_setitem(t, values, options["index"])
+    else:
+        result = in_place_result(row, t, operands, options)
+    if mask and row.differentiable and is_inexact(t.a.dtype):
+        if row.derived and not (result_is_fused(row, options)):
+            raise _errors.not_in_place(row.name)
+        node = in_place_node(row, operands, mask, t.a, options)
+    if result is None:
+        to_nd(t.a)[options["index"]] = values
+    else:
+        write(t.a, result.a)
+    t.a.root.version += 1
+    if node is not None:
+        if node.saved[node.n.nin] != NULL:
+            node.versions[node.n.nin] = t.a.root.version
+        rebase(t, node)
+    return t
+
+
+cdef bint result_is_fused(Row row, dict options):
+    cdef Row variant = row.variant(options)
+    return variant is not None and variant.fused
+
+
+cdef Node in_place_node(Row row, tuple operands, unsigned int mask, fg_array* out, dict options):
+    if row.derived:
+        row = row.variant(options)
+    return make_node(row, operands, mask, out, options, False, 1)
+
+
+cdef int check_setitem(Tensor t, ndarray values, object index) except -1:
+    """Raise NumPy's own error before anything is written."""
+    cdef object part = to_nd(t.a)[index]
+    if np.shape(part) != np.shape(values):
+        if isinstance(index, np.ndarray) and index.dtype == bool and values.ndim == 0:
+            return 0
+        np.broadcast_to(values, np.shape(part)) if values.ndim <= np.ndim(part) else squeezed(values, part)
+    return 0
+
+
+cdef object squeezed(ndarray values, object part):
+    """NumPy lets extra leading axes of length one pass."""
+    extra = values.ndim - np.ndim(part)
+    if any(n != 1 for n in np.shape(values)[:extra]):
+        raise ValueError(f"setitem: could not broadcast shape {np.shape(values)} into shape {np.shape(part)}")
+    return np.broadcast_to(np.reshape(values, np.shape(values)[extra:]), np.shape(part))
+
+
+cdef Tensor in_place_result(Row row, Tensor t, tuple operands, dict options):
+    """What is to be written, checked against the target."""
+    cdef bint before = fg_grad_enabled
+    set_grad_mode(False)
+    try:
+        result = apply(row, operands, options)
+    finally:
+        set_grad_mode(before)
+    if not is_tensor(result):
+        raise _errors.not_in_place(row.name)
+    if not same_shape((<Tensor>result).a, t.a):
+        raise _errors.in_place_shape(row.name, shape_of(t.a), shape_of((<Tensor>result).a))
+    if not np.can_cast(descr_of((<Tensor>result).a), descr_of(t.a), "same_kind"):
+        raise _errors.in_place_dtype(row.name, descr_of(t.a), descr_of((<Tensor>result).a))
+    return <Tensor>result
+
+
+cdef int write(fg_array* to, fg_array* source) except -1:
+    """Overwrite memory with a fresh result, cast."""
+    if to.dtype == source.dtype and to.dtype != FG_OTHER and to.flags & source.flags & FG_ALIGNED:
+        fg_copy(to, source)
+    else:
+        with quiet():
+            np.copyto(to_nd(to), to_nd(source), casting="same_kind")
+    return 0
+
+
+cdef int rebase(Tensor t, Node node) except -1:
+    """`node` is how t's memory now came about; a view passes it on to its base."""
+    cdef Tensor base
+    cdef dict options
+    cdef Node copied
+    t.node, t.nr, t.requires = node, 0, False
+    if t.view is None:
+        return 0
+    base = t.view.base
+    options = {"chain": chain_of(t.view)}
+    t.view.seen = t.a.root.version
+    copied = make_node(row_named("copy_slices"), (base, t), 3, base.a, options, False, 1)
+    base.node, base.nr, base.requires = copied, 0, False
+    refresh_view(t)
+    return 0
+
+
+cdef inline void set_grad_mode(bint enabled) noexcept:
+    global fg_grad_enabled
+    fg_grad_enabled = enabled

@@ -1,0 +1,270 @@
+# Node: one recorded operation. Edges hold a reference to the object that owns their node: a Node, or a leaf.
+
+cdef extern from *:
+    """
+    /* The graph's end at a leaf: allocated with the leaf's first edge, owned by the leaf. */
+    typedef struct { fg_node n; PyObject *tensor; } fg_sink;
+    """
+    ctypedef struct fg_sink:
+        fg_node n
+        PyObject* tensor
+
+cdef uint64_t next_seq = 0
+cdef PyObject** dead = NULL  # nodes whose last reference is ours to drop: see Note [Freeing]
+cdef Py_ssize_t dead_count = 0, dead_room = 0
+cdef bint freeing = False
+
+
+cdef class Node:
+    """A recorded operation; what ``Tensor.grad_fn`` is."""
+
+    cdef fg_node n
+    cdef fg_edge edges_[2]
+    cdef fg_array* saved_[3]
+    cdef uint32_t versions_[3]
+    cdef bint freed, direct
+    cdef fg_array** saved     # nin operands, then the result; NULL: shape and dtype of the result
+    cdef uint32_t* versions
+    cdef Row row
+    cdef object options       # a dict; of a basic getitem the index itself
+    cdef Extra extra          # hooks and the like, made when first needed
+    cdef object __weakref__
+
+    def __dealloc__(self):
+        release_saved(self)
+        release_edges(self)
+        if self.saved != self.saved_:
+            PyMem_Free(self.saved)
+            PyMem_Free(self.versions)
+        if self.n.edges != self.edges_:
+            PyMem_Free(self.n.edges)
+
+    def name(self):
+        """The node's name, such as ``'MulBackward'``."""
+        return self.row.op.grad_name
+
+    @property
+    def next_functions(self):
+        """The nodes that made the operands: a tuple of ``(node, output number)``, ``(None, 0)`` for a constant."""
+        cdef uint32_t i
+        return tuple([(edge_function(self.n.edges[i].node), self.n.edges[i].nr) for i in range(self.n.nin)])
+
+    @property
+    def metadata(self):
+        """A dict for the user's own notes on this node."""
+        cdef Extra extra = extra_of(self)
+        if extra.metadata is None:
+            extra.metadata = {}
+            track(self)
+        return extra.metadata
+
+    def __repr__(self):
+        return f"<{self.name()}>"
+
+
+cdef class Extra:
+    """The rarely used part of a Node."""
+
+    cdef dict hooks      # output number -> {id: hook}
+    cdef dict retains    # output number -> weak reference to the Tensor whose .grad is retained
+    cdef dict metadata
+    cdef object outs     # of a multi-output node: a Like for each result
+
+
+cdef class AccumulateGrad:
+    """The end of a graph at a leaf: adds the gradient into ``variable.grad``."""
+
+    cdef readonly object variable
+    cdef object __weakref__
+
+    def __init__(self, variable):
+        self.variable = variable
+
+    def name(self):
+        return "AccumulateGrad"
+
+    @property
+    def next_functions(self):
+        return ()
+
+    def __repr__(self):
+        return "<AccumulateGrad>"
+
+
+cdef inline Node node_of(fg_node* n):
+    """The Node that `n` is embedded in (never called on a leaf's)."""
+    return <Node>container(n)
+
+
+cdef inline PyObject* container(fg_node* n) noexcept:
+    return <PyObject*>(<char*>n - node_offset)
+
+
+cdef Py_ssize_t node_offset = 0
+
+cdef void _find_offset():
+    global node_offset
+    cdef Node probe = Node.__new__(Node)
+    node_offset = <char*>&probe.n - <char*><void*>probe
+
+_find_offset()
+
+
+cdef inline PyObject* owner_of(fg_node* n) noexcept:
+    """The object whose reference keeps `n` alive."""
+    return (<fg_sink*>n).tensor if n.seq == FG_SEQ_LEAF else container(n)
+
+
+cdef object edge_function(fg_node* n):
+    if n == NULL:
+        return None
+    if n.seq == FG_SEQ_LEAF:
+        return accumulate_grad(<Tensor>owner_of(n))
+    return node_of(n)
+
+
+cdef inline Node new_node(Row row, int nin, int nout):
+    """A node with room for `nin` operands: no edges, nothing saved. Not tracked by the cycle collector."""
+    global next_seq
+    cdef Node node = blank_node()
+    node.row = row
+    next_seq += 1
+    node.n.seq = next_seq
+    node.n.nout = nout
+    if nin <= 2:
+        node.n.edges, node.saved, node.versions = node.edges_, node.saved_, node.versions_
+    else:
+        node.n.edges = <fg_edge*>PyMem_Malloc(nin * sizeof(fg_edge))
+        node.saved = <fg_array**>PyMem_Malloc((nin + 1) * sizeof(fg_array*))
+        node.versions = <uint32_t*>PyMem_Malloc((nin + 1) * sizeof(uint32_t))
+        if node.n.edges == NULL or node.saved == NULL or node.versions == NULL:
+            raise MemoryError
+        memset(node.n.edges, 0, nin * sizeof(fg_edge))
+        memset(node.saved, 0, (nin + 1) * sizeof(fg_array*))
+    node.n.nin = nin
+    return node
+
+
+cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
+    """Set edge `i`, keeping its owner."""
+    cdef PyObject* owner = owner_of(n)
+    Py_INCREF(<object>owner)
+    node.n.edges[i].node = n
+    node.n.edges[i].nr = nr
+    if n.seq != FG_SEQ_LEAF and PyObject_GC_IsTracked(owner) and not PyObject_GC_IsTracked(<PyObject*>node):
+        PyObject_GC_Track(<void*>node)  # what is recorded on top of a tracked node is tracked
+
+
+cdef inline void save(Node node, int i, fg_array* a) noexcept:
+    node.saved[i] = fg_array_keep(a)
+    node.versions[i] = a.root.version
+
+
+cdef void track(object o) noexcept:
+    """Show `o` to the cycle collector: something that can close a cycle was attached to it."""
+    if not PyObject_GC_IsTracked(<PyObject*>o):
+        PyObject_GC_Track(<void*>o)
+
+
+cdef Extra extra_of(Node node):
+    if node.extra is None:
+        node.extra = Extra.__new__(Extra)
+    return node.extra
+
+
+cdef void release_saved(Node node) noexcept:
+    """Drop saved values (shapes stay), as after a backward that does not retain the graph."""
+    cdef uint32_t i
+    cdef fg_array* a
+    if node.saved == NULL:
+        return
+    for i in range(node.n.nin + 1):
+        a = node.saved[i]
+        if a != NULL and (a.data != NULL or a.owner != NULL):
+            node.saved[i] = NULL
+            node.freed = True
+            fg_array_drop(a)
+
+
+# Note [Freeing]
+# Dropping the newest node of a long chain would free the next from within, and so on down the C stack. Instead a node
+# whose last reference is an edge being dropped is put on a list, which the outermost call works off.
+
+cdef void release_edges(Node node) noexcept:
+    global freeing, dead_count
+    cdef uint32_t i
+    cdef PyObject* owner
+    cdef fg_array* like
+    for i in range(node.n.nin):
+        if node.n.edges[i].node != NULL:
+            owner = owner_of(node.n.edges[i].node)
+            node.n.edges[i].node = NULL
+            if Py_REFCNT(owner) == 1 and bury(owner):
+                continue
+            Py_DECREF(<object>owner)
+    if node.saved != NULL:
+        for i in range(node.n.nin + 1):
+            like, node.saved[i] = node.saved[i], NULL
+            fg_array_drop(like)
+    if not freeing:
+        freeing = True
+        while dead_count > 0:
+            dead_count -= 1
+            Py_DECREF(<object>dead[dead_count])
+        freeing = False
+
+
+cdef bint bury(PyObject* owner) noexcept:
+    """Put an owner on the list of the dead; False where there is no memory for that (then it is freed recursively)."""
+    global dead, dead_room, dead_count
+    cdef PyObject** more
+    if dead_count == dead_room:
+        more = <PyObject**>PyMem_Realloc(dead, (dead_room * 2 + 64) * sizeof(PyObject*))
+        if more == NULL:
+            return False
+        dead = more
+        dead_room = dead_room * 2 + 64
+    dead[dead_count] = owner
+    dead_count += 1
+    return True
+
+
+# The collector must see the edges, which are no Python attributes.
+
+cdef extern from *:
+    ctypedef int (*inquiry)(PyObject*) noexcept
+    ctypedef struct _Slots "PyTypeObject":
+        traverseproc tp_traverse
+        inquiry tp_clear
+
+cdef traverseproc node_traverse_attributes = NULL
+cdef inquiry node_clear_attributes = NULL
+
+
+cdef int node_traverse(PyObject* o, visitproc visit, void* arg) noexcept:
+    cdef fg_node* n = <fg_node*>(<char*>o + node_offset)
+    cdef uint32_t i
+    cdef int stop = node_traverse_attributes(o, visit, arg)
+    if stop:
+        return stop
+    for i in range(n.nin):
+        if n.edges[i].node != NULL:
+            stop = visit(owner_of(n.edges[i].node), arg)
+            if stop:
+                return stop
+    return 0
+
+
+cdef int node_clear(PyObject* o) noexcept:
+    node_clear_attributes(o)
+    release_edges(<Node>o)
+    return 0
+
+
+cdef void _install_node_slots():
+    global node_traverse_attributes, node_clear_attributes
+    cdef _Slots* slots = <_Slots*><PyObject*>Node
+    node_traverse_attributes, node_clear_attributes = slots.tp_traverse, slots.tp_clear
+    slots.tp_traverse, slots.tp_clear = node_traverse, node_clear
+
+_install_node_slots()

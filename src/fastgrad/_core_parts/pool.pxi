@@ -1,0 +1,120 @@
+# Note [Free lists]
+# Most Tensors and Nodes live for a moment. A dead one that nothing unusual was attached to is kept, cleaned, and given
+# out again: neither the allocator nor the cycle collector hears of it. Everything else dies the way Cython has it.
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define FG_FREE_LISTS 0
+    #else
+    #define FG_FREE_LISTS 1
+    #endif
+    #define FG_WEAKLIST(o) (*(PyObject **)((char *)(o) + Py_TYPE(o)->tp_weaklistoffset))
+    """
+    bint FG_FREE_LISTS
+    PyObject* FG_WEAKLIST(PyObject*) noexcept
+    void Py_SET_REFCNT(PyObject*, Py_ssize_t) noexcept
+    ctypedef void (*destructor)(PyObject*) noexcept
+    ctypedef struct _Dealloc "PyTypeObject":
+        destructor tp_dealloc
+
+cdef enum:
+    KEPT = 256
+
+cdef PyObject* kept_nodes[KEPT]
+cdef PyObject* kept_tensors[KEPT]
+cdef int nodes_kept = 0
+cdef int tensors_kept = 0
+cdef destructor cython_node_dealloc = NULL
+cdef destructor cython_tensor_dealloc = NULL
+
+
+cdef inline Node blank_node():
+    """A Node with nothing in it, unknown to the cycle collector."""
+    global nodes_kept
+    cdef Node node
+    cdef PyObject* o
+    if nodes_kept:
+        nodes_kept -= 1
+        o = kept_nodes[nodes_kept]
+        Py_SET_REFCNT(o, 0)
+        return <Node>o
+    node = Node.__new__(Node)
+    PyObject_GC_UnTrack(<void*>node)
+    return node
+
+
+cdef inline Tensor blank_tensor():
+    """A Tensor with nothing in it, unknown to the cycle collector."""
+    global tensors_kept
+    cdef Tensor t
+    cdef PyObject* o
+    if tensors_kept:
+        tensors_kept -= 1
+        o = kept_tensors[tensors_kept]
+        Py_SET_REFCNT(o, 0)
+        return <Tensor>o
+    t = Tensor.__new__(Tensor)
+    PyObject_GC_UnTrack(<void*>t)
+    return t
+
+
+cdef void node_dealloc(PyObject* o) noexcept:
+    global nodes_kept
+    if nodes_kept < KEPT and FG_FREE_LISTS and FG_WEAKLIST(o) == NULL and not PyObject_GC_IsTracked(o):
+        Py_SET_REFCNT(o, 1)  # for what follows, which counts references to it
+        if clean_node(<Node>o):
+            if nodes_kept < KEPT:
+                kept_nodes[nodes_kept] = o
+                nodes_kept += 1
+                return
+        Py_SET_REFCNT(o, 0)
+    cython_node_dealloc(o)
+
+
+cdef bint clean_node(Node node) noexcept:
+    """Whether the node is as good as new afterwards."""
+    if node.extra is not None or node.saved != node.saved_:
+        return False
+    release_saved(node)
+    release_edges(node)
+    node.options = None
+    node.freed = node.direct = False
+    node.n.run = NULL
+    node.n.grad = NULL
+    return True
+
+
+cdef void tensor_dealloc(PyObject* o) noexcept:
+    global tensors_kept
+    if tensors_kept < KEPT and FG_FREE_LISTS and FG_WEAKLIST(o) == NULL and not PyObject_GC_IsTracked(o):
+        Py_SET_REFCNT(o, 1)
+        if clean_tensor(<Tensor>o):
+            if tensors_kept < KEPT:
+                kept_tensors[tensors_kept] = o
+                tensors_kept += 1
+                return
+        Py_SET_REFCNT(o, 0)
+    cython_tensor_dealloc(o)
+
+
+cdef bint clean_tensor(Tensor t) noexcept:
+    cdef fg_array* a = t.a
+    if t._grad is not None or t.hooks is not None or t.sink != NULL:
+        return False
+    t.a = NULL
+    fg_array_drop(a)
+    t.node = None
+    t.view = None
+    t.nr = 0
+    t.requires = False
+    return True
+
+
+cdef void _install_dealloc():
+    # called once Tensor exists: a class with a Python base is made when its definition is reached
+    global cython_node_dealloc, cython_tensor_dealloc
+    cdef _Dealloc* node_slots = <_Dealloc*><PyObject*>Node
+    cdef _Dealloc* tensor_slots = <_Dealloc*><PyObject*>Tensor
+    cython_node_dealloc, node_slots.tp_dealloc = node_slots.tp_dealloc, node_dealloc
+    cython_tensor_dealloc, tensor_slots.tp_dealloc = tensor_slots.tp_dealloc, tensor_dealloc

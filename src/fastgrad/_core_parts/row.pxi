@@ -1,0 +1,275 @@
+# Row: what the direct path knows of an operation, its loops and its programs.
+
+# Operations whose forward or vjp has a path of its own here; the row's formula is the general path.
+cdef enum:
+    PLAIN
+    SUM
+    MEAN
+    RESHAPE
+    TRANSPOSE
+    GETITEM
+    MATMUL
+
+cdef dict SPECIAL = {
+    "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "transpose": TRANSPOSE, "getitem": GETITEM, "matmul": MATMUL,
+}
+
+cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path
+cdef dict ROWS = {}         # Op -> Row
+
+
+cdef class Formula:
+    """A traced program with what it reads, and its compiled form for float32 and float64."""
+
+    cdef object program           # a _trace.Program
+    cdef fg_program* compiled[2]
+    cdef bint tried[2]
+    cdef int ninputs, nresults, ncomputed
+    cdef int sources[8]           # of each input: G, OUT or the operand's number
+    cdef char input_kinds[8]
+    cdef int result_kind[4]       # COMPUTED, INPUT or CONST
+    cdef int result_arg[4]        # number of the computed output, of the input or of the constant
+    cdef unsigned int reads       # bit i: operand i
+    cdef bint reads_out
+
+    def __dealloc__(self):
+        fg_program_free(self.compiled[0])
+        fg_program_free(self.compiled[1])
+
+cdef enum:
+    G = -1
+    OUT = -2
+    COMPUTED = 0
+    INPUT = 1
+    CONST = 2
+
+
+cdef Formula make_formula(object program, tuple operands):
+    """None where the program is larger than the core takes."""
+    cdef Formula f = Formula.__new__(Formula)
+    cdef int i, register
+    cdef list computed
+    if len(program.inputs) > 8 or len(program.outputs) > 4:
+        return None
+    f.program = program
+    f.ninputs = len(program.inputs)
+    f.nresults = len(program.outputs)
+    for i in range(f.ninputs):
+        name = program.inputs[i]
+        f.sources[i] = G if name == "g" else OUT if name == "out" else operands.index(name)
+        f.input_kinds[i] = ord(program.kinds[i])
+        if f.sources[i] == OUT:
+            f.reads_out = True
+        elif f.sources[i] >= 0:
+            f.reads |= 1u << f.sources[i]
+    computed = computed_outputs(program)
+    f.ncomputed = len(computed)
+    for i in range(f.nresults):
+        register = program.outputs[i]
+        if register < f.ninputs:
+            f.result_kind[i], f.result_arg[i] = INPUT, register
+        elif register < f.ninputs + len(program.consts):
+            f.result_kind[i], f.result_arg[i] = CONST, register - f.ninputs
+        else:
+            f.result_kind[i], f.result_arg[i] = COMPUTED, computed.index(register)
+    return f
+
+
+cdef list computed_outputs(object program):
+    """The registers that hold results and are written by a step, each once."""
+    first = len(program.inputs) + len(program.consts)
+    return sorted({register for register in program.outputs if register >= first})
+
+
+cdef fg_program* compiled_for(Formula f, int code) except? NULL:
+    """The compiled form, or NULL where a loop is missing (then the general path serves)."""
+    cdef int slot = code - FG_FLOAT32
+    if not f.tried[slot]:
+        f.tried[slot] = True
+        f.compiled[slot] = compile_program(f, code)
+    return f.compiled[slot]
+
+
+cdef fg_program* compile_program(Formula f, int code) except? NULL:
+    """Resolve each step's loop; number registers inputs, constants, temporaries, outputs."""
+    program = f.program
+    cdef list outputs = computed_outputs(program)
+    cdef int nsteps = len(program.steps), nconsts = len(program.consts), total = len(program.kinds)
+    cdef int size = 4 if code == FG_FLOAT32 else 8
+    cdef int i, j, register, first = f.ninputs + nconsts
+    cdef int ntemps = total - first - len(outputs)
+    cdef fg_program* p
+    cdef fg_loop loop
+    cdef double value
+    if nsteps == 0:
+        return NULL
+    p = fg_program_new(f.ninputs, nconsts, ntemps, len(outputs), nsteps)
+    if p == NULL:
+        raise MemoryError
+    try:
+        number = list(range(first))
+        temps = [register for register in range(first, total) if register not in outputs]
+        for register in range(first, total):
+            number.append(first + ntemps + outputs.index(register) if register in outputs else first + temps.index(register))
+        for register in range(total):
+            p.itemsize[<int>number[register]] = size if program.kinds[register] == "T" else 1
+        for i in range(nconsts):
+            value = program.consts[i]
+            if code == FG_FLOAT32:
+                (<float*>(p.consts + 16 * i))[0] = <float>value
+            else:
+                (<double*>(p.consts + 16 * i))[0] = value
+        for i in range(nsteps):
+            op, sources, register = program.steps[i]
+            loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
+            if loop.fn == NULL:
+                fg_program_free(p)
+                return NULL
+            p.steps[i].loop = loop
+            p.steps[i].nin = len(sources)
+            p.steps[i].out = number[register]
+            for j in range(len(sources)):
+                p.steps[i].in_[j] = number[<int>sources[j]]
+        fg_program_finish(p)
+        return p
+    except:
+        fg_program_free(p)
+        raise
+
+
+cdef class Row:
+    """One operation, bound to this backend. A derived row has a variant of its own for each set of options."""
+
+    cdef readonly object op
+    cdef readonly str name
+    cdef object fn
+    cdef int nin, code
+    cdef bint elementwise, derived, differentiable, holomorphic, view, multi, variadic
+    cdef bint fused                # a derived row whose expression is one program
+    cdef bint untraceable          # an elementwise row whose formulas have no program
+    cdef fg_loop loops[CODES]      # by the operands' common type number
+    cdef uint8_t out_code[CODES]
+    cdef Formula forward
+    cdef list formulas             # the vjp's, by mask of wanted operands
+    cdef bint traced[8]
+    cdef unsigned int saves
+    cdef bint saves_out
+    cdef object options            # of a variant
+    cdef dict variants
+    cdef PyMethodDef method
+    cdef bytes method_name, method_doc
+
+    cdef int setup(self, object op, object options) except -1:
+        cdef int i
+        self.op, self.name, self.fn = op, op.name, op.fn
+        self.nin = -1 if op.variadic else len(op.operands)
+        self.variadic = op.variadic
+        self.code = SPECIAL.get(op.name, PLAIN)
+        self.elementwise, self.derived = op.elementwise, op.derived
+        self.differentiable = op.differentiable
+        self.holomorphic, self.view, self.multi = op.holomorphic, op.view, op.multi
+        self.options = options
+        self.formulas = [None] * 8
+        self.saves_out = "out" in op.saves
+        for i, name in enumerate(op.operands):
+            if name in op.saves:
+                self.saves |= 1u << i
+        if self.variadic and self.saves:
+            self.saves = 0xFFFFFFFF
+        if self.elementwise:
+            find_loops(self)
+        return 0
+
+    cdef Formula formula(self, unsigned int mask):
+        """The vjp's program for the wanted operands, traced when first asked for; None if there is none."""
+        if mask >= 8:
+            return None
+        if not self.traced[mask]:
+            self.traced[mask] = True
+            wanted = tuple([bool(mask >> i & 1) for i in range(self.nin)])
+            try:
+                self.formulas[mask] = make_formula(vjp_program(self.op, wanted, self.options), self.op.operands)
+            except NotElementwise:
+                self.untraceable = True
+        return <Formula>self.formulas[mask]
+
+    cdef Row variant(self, dict options):
+        """A derived row for these options, with its forward program if it has one."""
+        cdef Row row
+        for value in options.values():
+            if value is not None and type(value) not in (bool, int, float, str):
+                return None  # only plain options are kept
+        key = tuple(options.items())
+        row = None if self.variants is None else self.variants.get(key)
+        if row is None:
+            row = make_row(self.op, options)
+            try:
+                row.forward = make_formula(forward_program(self.op, options), self.op.operands)
+                row.fused = row.forward is not None and self.nin <= 3 and row.forward.result_kind[0] == COMPUTED
+            except NotElementwise:
+                pass
+            if self.variants is None or len(self.variants) >= 64:
+                self.variants = {}
+            self.variants[key] = row
+        return row
+
+
+cdef void find_loops(Row row):
+    """Fill the table of inner loops from the ufunc object, or from the core for rows that have no ufunc."""
+    cdef int i, j, code, nargs
+    cdef int[6] codes
+    cdef cnp.ufunc ufunc
+    cdef bint same
+    codes = [FG_BOOL, FG_FLOAT32, FG_FLOAT64, FG_COMPLEX64, FG_COMPLEX128, FG_BOOL]
+    if row.op.loop is not None:
+        name = row.op.loop.encode()
+        for i in range(1, 5):
+            row.loops[codes[i]] = fg_kernel_find(name, codes[i])
+            row.out_code[codes[i]] = codes[i]
+        return
+    if not isinstance(row.fn, np.ufunc):
+        return
+    ufunc = row.fn
+    nargs = ufunc.nin + 1
+    for i in range(5):
+        code = codes[i]
+        for j in range(ufunc.ntypes):
+            same = ufunc_takes(ufunc, j, nargs, code)
+            if same and ufunc.functions[j] != NULL and is_number(ufunc.types[j * nargs + nargs - 1]):
+                row.loops[code].fn = <fg_loop_fn>ufunc.functions[j]
+                row.loops[code].data = ufunc.data[j] if ufunc.data != NULL else NULL
+                row.out_code[code] = ufunc.types[j * nargs + nargs - 1]
+                break
+
+
+cdef bint ufunc_takes(cnp.ufunc ufunc, int j, int nargs, int code) noexcept:
+    """Whether entry `j` of the ufunc's table takes operands that are all of type `code`."""
+    cdef int k
+    for k in range(nargs - 1):
+        if ufunc.types[j * nargs + k] != code:
+            return False
+    return True
+
+
+cdef Row row_of(object op):
+    cdef Row row = ROWS.get(op)
+    if row is None:
+        row = ROWS[op] = make_row(op, None)
+    return row
+
+
+cdef Row make_row(object op, object options):
+    cdef Row row = Row.__new__(Row)
+    row.setup(op, options)
+    return row
+
+
+cdef inline Row row_named(str name):
+    return row_of(TABLE[name])
+
+
+cdef fg_loop* add_loop(int code):
+    """The loop that adds two arrays of this type, or NULL."""
+    if code >= CODES or ADD.loops[code].fn == NULL:
+        return NULL
+    return &ADD.loops[code]

@@ -1,0 +1,352 @@
+# The direct path of reductions, views and matmul. Each function gives None where the general path must serve.
+
+cdef Row ADD = row_named("add")
+cdef Row DIVIDE = row_named("divide")
+cdef Row MAT = row_named("matmul")
+cdef dict WHOLE = {"axis": None, "dtype": None, "keepdims": False}   # a sum over everything
+cdef dict WHOLE_MEAN = {"axis": None, "keepdims": False}
+
+
+cdef object apply_special(Row row, tuple operands, dict options):
+    cdef Tensor x = <Tensor>operands[0]
+    if row.code == SUM:
+        if options == WHOLE:
+            return sum_all(row, x)
+    elif row.code == MEAN:
+        if options == WHOLE_MEAN:
+            return sum_all(row, x)
+    elif row.code == RESHAPE:
+        if type(options["shape"]) in (int, tuple):
+            return reshape(row, x, options)
+    elif row.code == TRANSPOSE:
+        if options["axes"] is None:
+            return transpose(row, x, options)
+    elif row.code == GETITEM:
+        return getitem(row, x, options["index"])
+    elif row.code == MATMUL:
+        return matmul(row, x, <Tensor>operands[1])
+    return None
+
+
+cdef inline bint is_real(fg_array* a) noexcept:
+    """float32 or float64, aligned: what the direct paths here take."""
+    return (a.dtype == FG_FLOAT64 or a.dtype == FG_FLOAT32) and a.flags & FG_ALIGNED
+
+
+# ---------------------------------------------------------------- sum and mean of everything
+
+cdef fg_array* sum_of(fg_array* a) except NULL:
+    """The sum of a contiguous array as NumPy forms it: pairwise, on top of 0."""
+    cdef fg_array* r = new_array(0, NULL, a.dtype, a.itemsize)
+    cdef char* data[3]
+    cdef intptr_t strides[3]
+    cdef fg_loop* add = &ADD.loops[a.dtype]
+    memset(r.data, 0, a.itemsize)
+    data[0], data[1], data[2] = r.data, a.data, r.data
+    strides[0], strides[1], strides[2] = 0, a.itemsize, 0
+    if a.size >= RELEASE_GIL:
+        with nogil:
+            add.fn(data, &a.size, strides, add.data)
+    elif a.size:
+        add.fn(data, &a.size, strides, add.data)
+    return r
+
+
+cdef object sum_all(Row row, Tensor x):
+    cdef Tensor out
+    cdef Node node
+    cdef fg_array* a = x.a
+    if not direct or not is_real(a) or not a.flags & FG_CONTIGUOUS or ADD.loops[a.dtype].fn == NULL:
+        return None
+    if row.code == MEAN and a.size == 0:
+        return None
+    out = new_tensor(sum_of(a))
+    if row.code == MEAN:
+        if a.dtype == FG_FLOAT32:
+            (<float*>out.a.data)[0] /= <float>a.size
+        else:
+            (<double*>out.a.data)[0] /= <double>a.size
+    if fg_grad_enabled and wants_grad(x):
+        node = new_node(row, 1, 1)
+        if a.ndim:
+            node.saved[0] = like_of(a)
+        node.options = WHOLE if row.code == SUM else WHOLE_MEAN
+        link_tensor(node, 0, x)
+        out.node = node
+    return out
+
+
+cdef fg_array* spread(fg_array* g, fg_array* like) except NULL:
+    """`g` (one element) seen with like's shape; memory is shared."""
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef fg_array* r
+    memset(strides, 0, like.ndim * sizeof(intptr_t))
+    r = fg_array_view(g, g.data, like.ndim, fg_shape(like), strides)
+    if r == NULL:
+        raise MemoryError
+    return r
+
+
+# ---------------------------------------------------------------- views
+
+cdef Tensor view_tensor(Row row, Tensor x, int ndim, intptr_t* shape, intptr_t* strides, char* data, object options):
+    """A view of x, recorded. Its node keeps x's shape, and `options` to run the vjp with."""
+    cdef fg_array* a = fg_array_view(x.a, data, ndim, shape, strides)
+    cdef Tensor out
+    cdef Node node
+    if a == NULL:
+        raise MemoryError
+    out = new_tensor(a)
+    note_view(out, x, row, options)
+    if fg_grad_enabled and wants_grad(x) and is_inexact(a.dtype):
+        node = new_node(row, 1, 1)
+        node.saved[0] = like_of(x.a)
+        node.options = options
+        link_tensor(node, 0, x)
+        out.node = node
+    return out
+
+
+cdef object reshape(Row row, Tensor x, dict options):
+    cdef fg_array* a = x.a
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef intptr_t known = 1, step
+    cdef int i, ndim, hole = -1
+    for name, value in options.items():
+        if name != "shape" and value is not None and not (name == "order" and value == "C"):
+            return None
+    wanted = options["shape"]
+    if a.dtype == FG_OTHER or not a.flags & FG_CONTIGUOUS:
+        return None
+    if type(wanted) is int:
+        wanted = (wanted,)
+    ndim = len(wanted)
+    if ndim > FG_MAXDIMS:
+        return None
+    for i in range(ndim):
+        if type(wanted[i]) is not int:
+            return None
+        shape[i] = wanted[i]
+        if shape[i] == -1 and hole < 0:
+            hole = i
+        elif shape[i] < 0:
+            return None
+        else:
+            known *= shape[i]
+    if hole >= 0:
+        if known == 0 or a.size % known:
+            return None
+        shape[hole] = a.size // known
+    elif known != a.size:
+        return None
+    step = a.itemsize
+    for i in range(ndim - 1, -1, -1):
+        strides[i] = step
+        step *= shape[i]
+    return view_tensor(row, x, ndim, shape, strides, a.data, options)
+
+
+cdef object transpose(Row row, Tensor x, dict options):
+    """All axes reversed."""
+    cdef fg_array* a = x.a
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef int i
+    if a.dtype == FG_OTHER:
+        return None
+    for i in range(a.ndim):
+        shape[i] = fg_shape(a)[a.ndim - 1 - i]
+        strides[i] = fg_strides(a)[a.ndim - 1 - i]
+    return view_tensor(row, x, a.ndim, shape, strides, a.data, options)
+
+
+cdef fg_array* reversed_axes(fg_array* a) except NULL:
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef int i
+    cdef fg_array* r
+    for i in range(a.ndim):
+        shape[i] = fg_shape(a)[a.ndim - 1 - i]
+        strides[i] = fg_strides(a)[a.ndim - 1 - i]
+    r = fg_array_view(a, a.data, a.ndim, shape, strides)
+    if r == NULL:
+        raise MemoryError
+    return r
+
+
+# The geometry of a basic index into an array.
+cdef struct Window:
+    int ndim
+    char* data
+    intptr_t shape[FG_MAXDIMS]
+    intptr_t strides[FG_MAXDIMS]
+
+
+cdef bint window_of(fg_array* a, object index, Window* w) except *:
+    """Apply a basic index (exact ints, slices, None, Ellipsis, a tuple of them); False for any other, or an error."""
+    cdef int axis = 0, used = 0
+    cdef Py_ssize_t start, stop, step, i
+    cdef bint ellipsis = False
+    w.ndim, w.data = 0, a.data
+    items = index if type(index) is tuple else (index,)
+    for item in items:
+        if item is Ellipsis:
+            if ellipsis:
+                return False
+            ellipsis = True
+        elif type(item) is int or type(item) is slice:
+            used += 1
+        elif item is not None:
+            return False
+    if used > a.ndim or a.ndim + len(items) > FG_MAXDIMS:
+        return False
+    for item in items:
+        if type(item) is int:
+            try:
+                i = item
+            except OverflowError:
+                return False
+            if i < 0:
+                i += fg_shape(a)[axis]
+            if i < 0 or i >= fg_shape(a)[axis]:
+                return False
+            w.data += i * fg_strides(a)[axis]
+            axis += 1
+        elif item is None:
+            w.shape[w.ndim], w.strides[w.ndim] = 1, 0
+            w.ndim += 1
+        elif item is Ellipsis:
+            while axis < a.ndim - used_after(items, item):
+                keep_axis(a, axis, w)
+                axis += 1
+        else:
+            PySlice_Unpack(item, &start, &stop, &step)
+            w.shape[w.ndim] = PySlice_AdjustIndices(fg_shape(a)[axis], &start, &stop, step)
+            w.strides[w.ndim] = step * fg_strides(a)[axis]
+            if w.shape[w.ndim]:
+                w.data += start * fg_strides(a)[axis]
+            w.ndim += 1
+            axis += 1
+    while axis < a.ndim:
+        keep_axis(a, axis, w)
+        axis += 1
+    return True
+
+
+cdef int used_after(tuple items, object ellipsis):
+    """How many axes the items behind the ellipsis take."""
+    cdef int count = 0
+    cdef bint behind = False
+    for item in items:
+        if item is ellipsis:
+            behind = True
+        elif behind and item is not None:
+            count += 1
+    return count
+
+
+cdef void keep_axis(fg_array* a, int axis, Window* w) noexcept:
+    w.shape[w.ndim], w.strides[w.ndim] = fg_shape(a)[axis], fg_strides(a)[axis]
+    w.ndim += 1
+
+
+cdef object getitem(Row row, Tensor x, object index):
+    cdef Window w
+    if not direct or x.a.dtype == FG_OTHER or not window_of(x.a, index, &w):
+        return None
+    return view_tensor(row, x, w.ndim, w.shape, w.strides, w.data, index)
+
+
+cdef dict node_options(Node node):
+    """A node's options as a dict (a basic getitem keeps its bare index)."""
+    return full_options(node.row, node.options)
+
+
+cdef dict full_options(Row row, object options):
+    if type(options) is dict:
+        return options
+    if row.code == GETITEM:
+        return {"index": options}
+    return {}
+
+
+# ---------------------------------------------------------------- matmul of matrices
+
+cdef fg_array* matmul_of(fg_array* p, fg_array* q) except? NULL:
+    """p @ q of two matrices by NumPy's loop (its BLAS); NULL where that cannot be had."""
+    cdef fg_array* r
+    cdef char* data[3]
+    cdef intptr_t dims[4]
+    cdef intptr_t strides[9]
+    cdef intptr_t shape[2]
+    if p.ndim != 2 or q.ndim != 2 or p.dtype != q.dtype or not is_real(p) or not is_real(q):
+        return NULL
+    if MAT.loops[p.dtype].fn == NULL or p.size == 0 or q.size == 0 or fg_shape(p)[1] != fg_shape(q)[0]:
+        return NULL
+    shape[0], shape[1] = fg_shape(p)[0], fg_shape(q)[1]
+    r = new_array(2, shape, p.dtype, p.itemsize)
+    data[0], data[1], data[2] = p.data, q.data, r.data
+    dims[0], dims[1], dims[2], dims[3] = 1, shape[0], fg_shape(p)[1], shape[1]
+    memset(strides, 0, sizeof(strides))
+    strides[3], strides[4] = fg_strides(p)[0], fg_strides(p)[1]
+    strides[5], strides[6] = fg_strides(q)[0], fg_strides(q)[1]
+    strides[7], strides[8] = fg_strides(r)[0], fg_strides(r)[1]
+    if shape[0] * shape[1] * dims[2] >= RELEASE_GIL:
+        with nogil:
+            MAT_loop(p.dtype).fn(data, dims, strides, MAT_loop(p.dtype).data)
+    else:
+        MAT.loops[p.dtype].fn(data, dims, strides, MAT.loops[p.dtype].data)
+    return r
+
+
+cdef fg_loop mat_loops[2]
+
+cdef inline fg_loop* MAT_loop(int code) noexcept nogil:
+    return &mat_loops[code - FG_FLOAT32]
+
+
+cdef void _fill_matmul():
+    """np.matmul is a gufunc: its table of loops reads like any other's, its loops take core dimensions."""
+    cdef cnp.ufunc ufunc = np.matmul
+    cdef int code, j
+    for code in (FG_FLOAT32, FG_FLOAT64):
+        for j in range(ufunc.ntypes):
+            if ufunc_takes(ufunc, j, 3, code) and ufunc.types[3 * j + 2] == code:
+                MAT.loops[code].fn = <fg_loop_fn>ufunc.functions[j]
+                MAT.loops[code].data = ufunc.data[j] if ufunc.data != NULL else NULL
+                mat_loops[code - FG_FLOAT32] = MAT.loops[code]
+                break
+
+_fill_matmul()
+
+
+cdef object matmul(Row row, Tensor x, Tensor y):
+    cdef fg_array* r
+    cdef Tensor out
+    cdef Node node
+    cdef bint want_x, want_y
+    if not direct:
+        return None
+    r = matmul_of(x.a, y.a)
+    if r == NULL:
+        return None
+    out = new_tensor(r)
+    if not fg_grad_enabled:
+        return out
+    want_x, want_y = wants_grad(x), wants_grad(y)
+    if want_x or want_y:
+        node = new_node(row, 2, 1)
+        node.direct = True
+        if want_y:
+            save(node, 0, x.a)
+        else:
+            node.saved[0] = like_of(x.a)
+        if want_x:
+            save(node, 1, y.a)
+        else:
+            node.saved[1] = like_of(y.a)
+        link_tensor(node, 0, x)
+        link_tensor(node, 1, y)
+        out.node = node
+    return out

@@ -1,0 +1,541 @@
+# The Tensor class. Methods that both backends share are in _methods.TensorMethods.
+
+cdef class _TensorBase:
+    """The fields of a Tensor."""
+
+    cdef fg_array* a          # geometry, memory and version counter
+    cdef fg_sink* sink        # a leaf's end of the graph, made with its first edge
+    cdef Node node            # what made it; None for a leaf
+    cdef uint32_t nr          # which of the node's results it is
+    cdef bint requires        # a leaf that requires grad
+    cdef object _grad         # a Tensor or None
+    cdef View view            # how it came to share memory
+    cdef dict hooks           # of a leaf
+    cdef object __weakref__
+
+    def __dealloc__(self):
+        fg_array_drop(self.a)
+        PyMem_Free(self.sink)
+
+
+cdef inline bint is_operand(object x) noexcept:
+    return is_tensor(x) or is_scalar(x) or isinstance(x, (np.ndarray, np.generic, list, tuple))
+
+
+cdef inline object operate(Row row, object x, object y):
+    """A binary operator."""
+    if is_tensor(x):
+        if is_tensor(y) or is_weak_real(y):
+            return apply_binary(row, x, y)
+    elif is_weak_real(x):
+        return apply_binary(row, x, y)
+    if not is_operand(x) or not is_operand(y):
+        return NotImplemented
+    return apply(row, to_operands(row, (x, y)), {})
+
+
+cdef object operate_in_place(Row row, Tensor t, object y):
+    if not is_operand(y):
+        return NotImplemented
+    return inplace(row.op, t, (y,), {})
+
+
+cdef Row SUBTRACT = row_named("subtract")
+cdef Row MULTIPLY = row_named("multiply")
+cdef Row FLOOR_DIVIDE = row_named("floor_divide")
+cdef Row REMAINDER = row_named("remainder")
+cdef Row POWER = row_named("power")
+cdef Row NEGATIVE = row_named("negative")
+cdef Row POSITIVE = row_named("positive")
+cdef Row ABS = row_named("abs")
+cdef Row INVERT = row_named("bitwise_invert")
+cdef Row AND = row_named("bitwise_and")
+cdef Row OR = row_named("bitwise_or")
+cdef Row XOR = row_named("bitwise_xor")
+cdef Row LEFT = row_named("bitwise_left_shift")
+cdef Row RIGHT = row_named("bitwise_right_shift")
+cdef Row SUM_ROW = row_named("sum")
+cdef Row MEAN_ROW = row_named("mean")
+cdef Row GETITEM_ROW = row_named("getitem")
+cdef tuple COMPARISONS = tuple([row_named(n) for n in (
+    "less", "less_equal", "equal", "not_equal", "greater", "greater_equal")])  # in the order of Py_LT, Py_LE ...
+
+
+cdef class Tensor(_TensorBase, TensorMethods):
+    """An array that remembers the operation that made it.
+
+    Made by `fastgrad.tensor`, `fastgrad.asarray` and the creation functions; every operation on one gives another.
+    """
+
+    # ---------------------------------------------------------------- looking
+
+    @property
+    def shape(self):
+        """The length of each axis, a tuple of int."""
+        return shape_of(self.a)
+
+    @property
+    def dtype(self):
+        """The NumPy dtype."""
+        return descr_of(self.a)
+
+    @property
+    def ndim(self):
+        """The number of axes."""
+        return self.a.ndim
+
+    @property
+    def size(self):
+        """The number of elements."""
+        return self.a.size
+
+    @property
+    def itemsize(self):
+        """Bytes of one element."""
+        return self.a.itemsize
+
+    @property
+    def nbytes(self):
+        """Bytes of all elements."""
+        return self.a.size * self.a.itemsize
+
+    @property
+    def strides(self):
+        """Bytes from one element to the next along each axis."""
+        cdef int i
+        return tuple([fg_strides(self.a)[i] for i in range(self.a.ndim)])
+
+    @property
+    def device(self):
+        """Always ``"cpu"``."""
+        return "cpu"
+
+    def to_device(self, device, /, *, stream=None):
+        """The Tensor itself: ``"cpu"`` is the only device."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"to_device: the only device is 'cpu', got {device!r}")
+        return self
+
+    @property
+    def T(self):
+        """The transpose of a matrix; any number of axes reversed."""
+        return call(row_named("transpose"), (self,), {"axes": None})
+
+    @property
+    def mT(self):
+        """The last two axes exchanged."""
+        return TABLE["matrix_transpose"](self)
+
+    @property
+    def real(self):
+        """The real part, a view."""
+        return TABLE["real"](self)
+
+    @property
+    def imag(self):
+        """The imaginary part, a view of complex data."""
+        return TABLE["imag"](self)
+
+    def __len__(self):
+        if self.a.ndim == 0:
+            raise TypeError("len() of a 0-d tensor")
+        return fg_shape(self.a)[0]
+
+    def __iter__(self):
+        if self.a.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter([self[i] for i in range(fg_shape(self.a)[0])])
+
+    def __hash__(self):
+        return <Py_ssize_t>(<uintptr_t><void*>self >> 4)
+
+    def __repr__(self):
+        return show(to_nd(self.a), wants_grad(self), self.node)
+
+    # ---------------------------------------------------------------- out to Python and NumPy
+
+    def __bool__(self):
+        return bool(one_element(self, "bool"))
+
+    def __int__(self):
+        return int(one_element(self, "int"))
+
+    def __float__(self):
+        if self.a.size == 1 and self.a.dtype == FG_FLOAT64 and self.a.flags & FG_ALIGNED:
+            return (<double*>self.a.data)[0]
+        return float(one_element(self, "float"))
+
+    def __complex__(self):
+        return complex(one_element(self, "complex"))
+
+    def __index__(self):
+        return to_nd(self.a).__index__()
+
+    def item(self):
+        """The one element as a Python scalar. ValueError if there is not exactly one."""
+        return one_element(self, "item")
+
+    def tolist(self):
+        """The elements as nested lists of Python scalars; a scalar for a 0-d Tensor."""
+        return to_nd(self.a).tolist()
+
+    def numpy(self):
+        """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
+        if wants_grad(self):
+            raise _errors.numpy_requires_grad()
+        return to_nd(self.a).view()
+
+    def __array__(self, dtype=None, copy=None):
+        nd = self.numpy()
+        if copy:
+            return np.array(nd, dtype=dtype, copy=True)
+        return nd if dtype is None or dtype == nd.dtype else np.asarray(nd, dtype=dtype, copy=copy)
+
+    def __dlpack__(self, **kwargs):
+        return self.numpy().__dlpack__(**kwargs)
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+    def __reduce__(self):
+        return _rebuild, (np.array(to_nd(self.a)), wants_grad(self))
+
+    def __copy__(self):
+        t = self.detach()
+        if wants_grad(self):
+            (<Tensor>t).requires = True
+        return t
+
+    def __deepcopy__(self, memo):
+        if self.node is not None:
+            raise _errors.deepcopy_non_leaf()
+        t = from_array(np.array(to_nd(self.a)), self.requires)
+        if self._grad is not None:
+            (<Tensor>t)._grad = from_array(np.array(to_nd((<Tensor>self._grad).a)), False)
+        memo[id(self)] = t
+        return t
+
+    # ---------------------------------------------------------------- autograd
+
+    @property
+    def requires_grad(self):
+        """Whether gradients flow to it: set on a leaf, or inherited from what it was computed from."""
+        return wants_grad(self)
+
+    @requires_grad.setter
+    def requires_grad(self, value):
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad=True):
+        """Ask for a gradient (or no longer), in place; only leaves of floating or complex dtype can."""
+        cdef bint value = requires_grad
+        if wants_grad(self) and self.node is not None:
+            if not value:
+                raise _errors.requires_grad_non_leaf(value)
+            return self
+        if value and not is_inexact(self.a.dtype) and self.dtype.kind not in "fc":
+            raise _errors.requires_grad_dtype(self.dtype)
+        self.requires = value
+        track(self)
+        return self
+
+    @property
+    def grad(self):
+        """The gradient that `backward` left: a Tensor of this shape and dtype, or None."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            if not is_tensor(value):
+                raise _errors.grad_type(value)
+            if value is self:
+                raise _errors.grad_itself()
+            if (<Tensor>value).shape != self.shape:
+                raise _errors.grad_shape(self.shape, value.shape)
+            if value.dtype != self.dtype:
+                raise _errors.grad_dtype(self.dtype, value.dtype)
+        self._grad = value
+        track(self)
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def grad_fn(self):
+        """The node that made it; None for a leaf."""
+        wants_grad(self)
+        return self.node
+
+    @property
+    def is_leaf(self):
+        """Whether no recorded operation made it."""
+        wants_grad(self)
+        return self.node is None
+
+    @property
+    def output_nr(self):
+        """Which result of `grad_fn` it is."""
+        wants_grad(self)
+        return self.nr
+
+    @property
+    def _version(self):
+        """How often its memory was written in place."""
+        return self.a.root.version
+
+    @property
+    def retains_grad(self):
+        """Whether `backward` leaves the gradient of this inner Tensor in `grad`."""
+        cdef Extra extra = None if self.node is None else self.node.extra
+        if extra is None or extra.retains is None or self.nr not in extra.retains:
+            return False
+        return extra.retains[self.nr]() is self
+
+    def retain_grad(self):
+        """Leave the gradient of this inner Tensor in `grad` (leaves do so anyway)."""
+        cdef Extra extra
+        if not wants_grad(self):
+            raise _errors.retain_grad_no_grad()
+        if self.node is None:
+            return
+        extra = extra_of(self.node)
+        if extra.retains is None:
+            extra.retains = {}
+        extra.retains[self.nr] = weakref_ref(self)
+
+    def register_hook(self, hook):
+        """Call ``hook(grad)`` with the gradient of this Tensor whenever it is computed.
+
+        What the hook returns, if not None, takes the gradient's place. Gives a handle with ``remove()``.
+        """
+        cdef Extra extra
+        if not wants_grad(self):
+            raise _errors.hook_no_grad()
+        if not callable(hook):
+            raise _errors.hook_type(hook)
+        if self.node is None:
+            if self.hooks is None:
+                self.hooks = {}
+            hooks = self.hooks
+        else:
+            extra = extra_of(self.node)
+            if extra.hooks is None:
+                extra.hooks = {}
+            hooks = extra.hooks.setdefault(self.nr, {})
+            track(self.node)
+        track(self)
+        return Handle(hooks, hook)
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Add to each leaf's `grad` the gradient of this Tensor; see `fastgrad.autograd.backward`."""
+        backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def detach(self):
+        """The same memory and version counter without the graph."""
+        return new_tensor(fg_array_keep(self.a))
+
+    def detach_(self):
+        """Forget the graph, in place."""
+        if self.view is not None and wants_grad(self):
+            raise _errors.detach_view()
+        self.node, self.nr, self.requires = None, 0, False
+        return self
+
+    def clone(self):
+        """A copy of the memory; gradients flow through."""
+        return call(row_named("clone"), (self,), {})
+
+    @property
+    def data(self):
+        """The same memory with neither graph nor version counter in common; set it to change the memory itself."""
+        return from_array(to_nd(self.a).view(), False)
+
+    @data.setter
+    def data(self, value):
+        cdef Tensor t = to_tensor(value, "data")
+        if t.dtype != self.dtype and (wants_grad(self) or self._grad is not None):
+            raise _errors.grad_dtype(self.dtype, t.dtype)
+        cdef fg_array* old = self.a
+        self.a = fg_array_keep(t.detached().a)
+        fg_array_drop(old)
+
+    cdef Tensor detached(self):
+        return from_array(to_nd(self.a).view(), False)
+
+    @staticmethod
+    def _apply_op(op, operands, options):
+        return call(row_of(op), tuple(operands), options)
+
+    @staticmethod
+    def _inplace_op(op, target, others, options):
+        return inplace(op, target, tuple(others), plain_options(options))
+
+    # ---------------------------------------------------------------- operators
+
+    def __add__(x, y):
+        return operate(ADD, x, y)
+
+    def __sub__(x, y):
+        return operate(SUBTRACT, x, y)
+
+    def __mul__(x, y):
+        return operate(MULTIPLY, x, y)
+
+    def __truediv__(x, y):
+        return operate(DIVIDE, x, y)
+
+    def __floordiv__(x, y):
+        return operate(FLOOR_DIVIDE, x, y)
+
+    def __mod__(x, y):
+        return operate(REMAINDER, x, y)
+
+    def __divmod__(x, y):
+        if not is_operand(x) or not is_operand(y):
+            return NotImplemented
+        return operate(FLOOR_DIVIDE, x, y), operate(REMAINDER, x, y)
+
+    def __matmul__(x, y):
+        if not is_operand(x) or not is_operand(y):
+            return NotImplemented
+        return call(MAT, (x, y), {})
+
+    def __pow__(x, y, modulus):
+        if modulus is not None or not is_operand(x) or not is_operand(y):
+            return NotImplemented
+        if is_tensor(x) and is_weak_real(y):
+            row = row_of(pow_row((<Tensor>x).dtype, y))
+            return apply_binary(row, x, y) if row is POWER else apply_unary(row, <Tensor>x)
+        return operate(POWER, x, y)
+
+    def __neg__(self):
+        return apply_unary(NEGATIVE, self)
+
+    def __pos__(self):
+        return apply_unary(POSITIVE, self)
+
+    def __abs__(self):
+        return apply_unary(ABS, self)
+
+    def __invert__(self):
+        return apply_unary(INVERT, self)
+
+    def __and__(x, y):
+        return operate(AND, x, y)
+
+    def __or__(x, y):
+        return operate(OR, x, y)
+
+    def __xor__(x, y):
+        return operate(XOR, x, y)
+
+    def __lshift__(x, y):
+        return operate(LEFT, x, y)
+
+    def __rshift__(x, y):
+        return operate(RIGHT, x, y)
+
+    def __richcmp__(x, y, int comparison):
+        return operate(<Row>COMPARISONS[comparison], x, y)
+
+    def __round__(self, ndigits=None):
+        return TABLE["round"](self) if ndigits is None else TABLE["round"](self, ndigits)
+
+    def __iadd__(self, y):
+        return operate_in_place(ADD, self, y)
+
+    def __isub__(self, y):
+        return operate_in_place(SUBTRACT, self, y)
+
+    def __imul__(self, y):
+        return operate_in_place(MULTIPLY, self, y)
+
+    def __itruediv__(self, y):
+        return operate_in_place(DIVIDE, self, y)
+
+    def __ifloordiv__(self, y):
+        return operate_in_place(FLOOR_DIVIDE, self, y)
+
+    def __imod__(self, y):
+        return operate_in_place(REMAINDER, self, y)
+
+    def __ipow__(self, y, modulus):
+        if modulus is not None or not is_operand(y):
+            return NotImplemented
+        op = pow_row(self.dtype, y)
+        return inplace(op, self, (y,) if op is TABLE["power"] else (), {})
+
+    def __imatmul__(self, y):
+        return operate_in_place(MAT, self, y)
+
+    def __iand__(self, y):
+        return operate_in_place(AND, self, y)
+
+    def __ior__(self, y):
+        return operate_in_place(OR, self, y)
+
+    def __ixor__(self, y):
+        return operate_in_place(XOR, self, y)
+
+    def __ilshift__(self, y):
+        return operate_in_place(LEFT, self, y)
+
+    def __irshift__(self, y):
+        return operate_in_place(RIGHT, self, y)
+
+    def __getitem__(self, index):
+        out = getitem(GETITEM_ROW, self, index)
+        if out is not None:
+            return out
+        operands, options = GETITEM_ROW.op.bind(self, plain(index))
+        return apply_general(GETITEM_ROW, operands, options)
+
+    def __setitem__(self, index, value):
+        (_, value), options = TABLE["setitem"].bind(self, value, plain(index))
+        inplace(TABLE["setitem"], self, (value,), options)
+
+    def sum(self, axis=None, dtype=None, keepdims=False):
+        """The sum over all elements or over `axis`; see `fastgrad.sum`."""
+        if axis is None and dtype is None and keepdims is False:
+            out = sum_all(SUM_ROW, self)
+            if out is not None:
+                return out
+        return call(SUM_ROW, (self,), {"axis": axis, "dtype": dtype, "keepdims": keepdims})
+
+    def mean(self, axis=None, keepdims=False):
+        """The mean over all elements or over `axis`; see `fastgrad.mean`."""
+        return call(MEAN_ROW, (self,), {"axis": axis, "keepdims": keepdims})
+
+
+cdef object one_element(Tensor t, where):
+    if t.a.size != 1:
+        raise _errors.not_one_element(where, t.shape)
+    return to_nd(t.a).item()
+
+
+cdef AccumulateGrad accumulate_grad(Tensor leaf):
+    """The visible end of the graph at `leaf`; the same object for as long as it is held."""
+    cdef AccumulateGrad found = None
+    reference = ACCUMULATORS.get(<uintptr_t><void*>leaf)
+    if reference is not None:
+        found = reference()
+    if found is None or found.variable is not leaf:
+        found = AccumulateGrad(leaf)
+        ACCUMULATORS[<uintptr_t><void*>leaf] = weakref_ref(found, _Forget(<uintptr_t><void*>leaf))
+    return found
+
+
+cdef dict ACCUMULATORS = {}  # address of a leaf -> weak reference to its AccumulateGrad (which holds the leaf)
+
+
+class _Forget:
+    """Takes an AccumulateGrad off the list when it dies."""
+
+    def __init__(self, address):
+        self.address = address
+
+    def __call__(self, reference):
+        if ACCUMULATORS.get(self.address) is reference:
+            del ACCUMULATORS[self.address]
