@@ -94,9 +94,7 @@ static inline void fg_array_drop(fg_array *a) {
     if (a && --a->refs == 0) fg_array_free(a);
 }
 /* Whether nobody but the holder of this one reference can see the memory, so that it may be overwritten. */
-static inline bool fg_array_unshared(const fg_array *a) {
-    return a->refs == 1 && a->root == a && a->owner == NULL;
-}
+static inline bool fg_array_unshared(const fg_array *a) { return a->refs == 1 && a->root == a && a->owner == NULL; }
 bool fg_array_same_shape(const fg_array *a, const fg_array *b);
 
 /* ---------------------------------------------------------------- loop: NumPy's inner loops -- */
@@ -111,13 +109,14 @@ typedef struct fg_loop {
 /* The shape that `n` arrays broadcast to. FG_SHAPE if they do not. */
 fg_status fg_broadcast(int n, fg_array *const *arrays, int *ndim, intptr_t *shape);
 
-/* Run an elementwise loop over `nargs` arrays, the last of which is the result and has the broadcast shape.
- * All are aligned and of the dtypes the loop expects. Pure arithmetic. */
+/* Run an elementwise loop over `nargs` arrays, the last of which is the result and has the broadcast shape (it may be
+ * an operand, exactly in place, but not overlap one otherwise). All are aligned and of the dtypes the loop
+ * expects. The loop sees what NumPy's iterator would show it: see Note [Buffering] in walk.h. Pure arithmetic. */
 void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args);
 
 /* into[broadcast] = into op from, over `from`'s shape, where `into` has from's ndim and size 1 along the axes
- * to be reduced (`into` holds the initial value). Contiguous runs are passed whole, so that NumPy's
- * pairwise sum works on them. Pure arithmetic. */
+ * to be reduced (`into` holds the initial value: 0 for a sum, as in NumPy). The loop is called in the order
+ * of np.add.reduce: see Note [Order of sums] in loop.c. Pure arithmetic. */
 void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from);
 
 /* `g` summed over the axes along which `like` was broadcast to g's shape: a new array of like's shape and
@@ -139,7 +138,7 @@ typedef struct fg_step {
 
 typedef struct fg_program {
     uint16_t ninputs, nconsts, ntemps, noutputs, nsteps;
-    intptr_t block; /* elements of one block; from fg_program_finish */
+    intptr_t block;                    /* elements of one block; from fg_program_finish */
     int16_t reuse_input, reuse_output; /* output whose memory may be that input's: see fg_program_finish; or -1 */
     uint8_t *itemsize;                 /* of each register */
     char *consts;                      /* 16 bytes for each constant */
@@ -147,7 +146,7 @@ typedef struct fg_program {
 } fg_program;
 
 /* A program with room for the given counts; itemsizes, consts and steps are filled in by the caller, who then
- * calls fg_program_finish. NULL: out of memory. */
+ * calls fg_program_finish. NULL: out of memory, or more than FG_MAXINOUT inputs and outputs or FG_MAXREGS registers. */
 fg_program *fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, int nsteps);
 /* Work out which output (reuse_output) may overwrite input 0 (by convention the cotangent): the one
  * written by a step at or after the last step that reads input 0, and of the same itemsize. */

@@ -138,9 +138,7 @@ static inline fg_node *find_slot(const fg_run *run, fg_node *node) {
 
 static bool is_twin(const fg_run *run, const fg_node *slot) { return run->twins_count && slot->is_twin; }
 
-static fg_node *real_node(const fg_run *run, fg_node *slot) {
-    return is_twin(run, slot) ? ((twin *)slot)->node : slot;
-}
+static fg_node *real_node(const fg_run *run, fg_node *slot) { return is_twin(run, slot) ? ((twin *)slot)->node : slot; }
 
 static void claim(fg_run *run, fg_node *slot, bool as_twin) {
     slot->run = run;
@@ -342,7 +340,7 @@ static void sort_slots(fg_run *run, size_t seeded) {
     }
 }
 
-/* Count again, only the edges that lead to what is wanted; other slots are given back. Returns nothing that can fail. */
+/* Count again, only the edges that lead to what is wanted; other slots are given back. Cannot fail. */
 static void restrict_to_wanted(fg_run *run, size_t seeded) {
     sort_slots(run, seeded);
     for (size_t i = 0; i < run->wants_count; i++) {

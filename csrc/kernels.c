@@ -7,16 +7,16 @@
 /* ---------------------------------------------------------------- where -- */
 
 /* One loop for each itemsize; elements are only moved, never interpreted. */
-#define WHERE_LOOP(name, type)                                                                     \
-    static void name(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {     \
-        const char *mask = args[0], *yes = args[1], *no = args[2];                                 \
-        char *to = args[3];                                                                        \
-        (void)data;                                                                                \
-        for (intptr_t i = 0; i < dims[0]; i++) {                                                   \
-            const type a = *(const type *)yes, b = *(const type *)no;                              \
-            *(type *)to = *mask ? a : b;                                                           \
-            mask += strides[0], yes += strides[1], no += strides[2], to += strides[3];             \
-        }                                                                                          \
+#define WHERE_LOOP(name, type)                                                                 \
+    static void name(char **args, const intptr_t *dims, const intptr_t *strides, void *data) { \
+        const char *mask = args[0], *yes = args[1], *no = args[2];                             \
+        char *to = args[3];                                                                    \
+        (void)data;                                                                            \
+        for (intptr_t i = 0; i < dims[0]; i++) {                                               \
+            const type a = *(const type *)yes, b = *(const type *)no;                          \
+            *(type *)to = *mask ? a : b;                                                       \
+            mask += strides[0], yes += strides[1], no += strides[2], to += strides[3];         \
+        }                                                                                      \
     }
 
 typedef struct pair {
@@ -32,9 +32,30 @@ WHERE_LOOP(where_16, pair)
 /* Bytes of NumPy's native types by type number; 0 for those that have no fixed size or hold references. */
 static size_t native_itemsize(int dtype) {
     static const uint8_t sizes[] = {
-        1, 1, 1, 2, 2, sizeof(int), sizeof(int), sizeof(long), sizeof(long), 8, 8, /* bool .. ulonglong */
-        4, 8, sizeof(long double), 8, 16, 2 * sizeof(long double),                 /* float .. clongdouble */
-        0, 0, 0, 0, 8, 8, 2,                                                       /* datetime, timedelta, half */
+        1,
+        1,
+        1,
+        2,
+        2,
+        sizeof(int),
+        sizeof(int),
+        sizeof(long),
+        sizeof(long),
+        8,
+        8, /* bool .. ulonglong */
+        4,
+        8,
+        sizeof(long double),
+        8,
+        16,
+        2 * sizeof(long double), /* float .. clongdouble */
+        0,
+        0,
+        0,
+        0,
+        8,
+        8,
+        2, /* datetime, timedelta, half */
     };
     return dtype >= 0 && dtype < (int)(sizeof sizes / sizeof *sizes) ? sizes[dtype] : 0;
 }

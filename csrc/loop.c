@@ -130,10 +130,10 @@ void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args) {
 
 /* Note [Order of sums]
  * NumPy walks a reduction in the order of the operand's memory: axes sorted by the size of their strides (axes of
- * stride 0 keep their place), merged where they continue one another, the narrowest innermost. One call of the loop goes
- * along the innermost axis: over a reduced axis with the result standing still, which is when
- * the sum is pairwise; over a kept axis row by row. Short rows over reduced axes are first copied
- * together (`buffered_axes`). The same order gives the same bits. */
+ * stride 0 keep their place), merged where they continue one another, the narrowest innermost. One call of the loop
+ * goes along the innermost axis: over a reduced axis with the result standing still, which is when the sum is
+ * pairwise; over a kept axis row by row. Short rows over reduced axes are first copied together (`buffered_axes`).
+ * The same order gives the same bits. */
 
 typedef struct axis {
     intptr_t n, into, from; /* length and strides */
@@ -187,8 +187,8 @@ static bool next_row(int first, int count, const axis *axes, intptr_t *index, ch
     return false;
 }
 
-/* How many of the inner axes NumPy copies into its buffer before it sums them (0: none), and how many elements it then
- * passes at a time. It weighs calls against copies: (1 + operands copied) / (elements passed at a time). */
+/* How many of the inner axes NumPy copies into its buffer before it sums them (0: none), and how many elements it
+ * then passes at a time. It weighs calls against copies: (1 + operands copied) / (elements passed at a time). */
 static int buffered_axes(int count, const axis *axes, intptr_t *fill) {
     intptr_t size = axes[0].n, best_size = size, core = 1;
     int best = 0, cost = 1, best_cost = 1;
@@ -216,7 +216,8 @@ static int buffered_axes(int count, const axis *axes, intptr_t *fill) {
     return best + 1;
 }
 
-static void reduce_run(const fg_loop *loop, char *to, char *from, intptr_t n, intptr_t to_stride, intptr_t from_stride) {
+static void reduce_run(const fg_loop *loop, char *to, char *from, intptr_t n, intptr_t to_stride,
+                       intptr_t from_stride) {
     char *args[3] = {to, from, to};
     const intptr_t strides[3] = {to_stride, from_stride, to_stride};
     loop->fn(args, &n, strides, loop->data);

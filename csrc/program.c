@@ -125,7 +125,8 @@ static bool place_flat(const fg_program *p, registers *regs, fg_array *const *in
         const fg_array *a = inputs[k];
         if (a->size == n) {
             if (!(a->flags & FG_CONTIGUOUS)) return false;
-            regs->stride[k] = (intptr_t)a->itemsize;
+            /* of one element, the own stride: as NumPy passes it (Note [Buffering]) */
+            regs->stride[k] = n == 1 && a->ndim == 1 ? a->dims[1] : (intptr_t)a->itemsize;
         } else if (a->size == 1) {
             regs->stride[k] = 0;
         } else {
@@ -157,8 +158,10 @@ static void run_flat(const fg_program *p, registers *regs, intptr_t n) {
 static void run_buffered(const fg_program *p, registers *regs, const fg_walk *w, fg_cursor *cursors) {
     const int nin = p->ninputs;
     for (int k = 0; k < w->nargs; k++) {
-        if (w->buffered >> k & 1) fg_cursor_begin(&cursors[k], w, k);
-        else regs->at[operand_register(p, k)] = w->at[k];
+        if (w->buffered >> k & 1)
+            fg_cursor_begin(&cursors[k], w, k);
+        else
+            regs->at[operand_register(p, k)] = w->at[k];
     }
     for (intptr_t done = 0, n; done < w->run; done += n) {
         n = w->run - done < p->block ? w->run - done : p->block;
@@ -168,8 +171,10 @@ static void run_buffered(const fg_program *p, registers *regs, const fg_walk *w,
         run_steps(p, regs, n);
         for (int k = 0; k < w->nargs; k++) {
             const int r = operand_register(p, k);
-            if (!(w->buffered >> k & 1)) regs->at[r] += n * regs->stride[r];
-            else if (k >= nin) fg_cursor_scatter(&cursors[k], w, k, n, p->itemsize[r]);
+            if (!(w->buffered >> k & 1))
+                regs->at[r] += n * regs->stride[r];
+            else if (k >= nin)
+                fg_cursor_scatter(&cursors[k], w, k, n, p->itemsize[r]);
         }
     }
 }

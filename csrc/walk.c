@@ -6,8 +6,8 @@
 /* Rows of this length need no copying together if they are contiguous as they are. */
 enum { LONG_ROW = 128 };
 
-/* Whether NumPy would walk an axis with strides `a` inside one with strides `b`: 1, or outside it: -1, or 0 where the strides
- * do not tell. Where arrays disagree, the order of the axes in the shape wins. */
+/* Whether NumPy would walk an axis with strides `a` inside one with strides `b` (1) or outside it (-1), or 0 where
+ * the strides do not tell. Where arrays disagree, the order of the axes in the shape wins. */
 static int compare_axes(const intptr_t *a, const intptr_t *b, int first, int last) {
     int verdict = 0;
     for (int k = first; k < last; k++) {

@@ -13,10 +13,10 @@
  *
  * Note [Buffering]
  * NumPy's inner loops give the same bits for the same element whatever its neighbours are, but some take another
- * path (and round differently) for strides that are not those of a contiguous array. NumPy itself copies
- * operands with short rows into a buffer, so that the loop sees contiguous ones. So do we, by the same rule, which is also
- * faster for short rows. Results are always written contiguously: if need be to a buffer which is
- * then spread out. (NumPy 2.4's isfinite and isnan are even wrong for results with gaps.) */
+ * path, which rounds differently, for strides that are not those of a contiguous array. NumPy itself copies operands
+ * with short rows into a buffer, so that the loop sees contiguous ones. So do we, by the same rule, which is also
+ * faster. Results are always written without gaps, if need be to a buffer which is then spread out: NumPy's own
+ * are, and some loops (isfinite in NumPy 2.4) are wrong for others. */
 typedef struct fg_walk {
     int ndim, nargs;
     int group;         /* so many inner axes make one run */

@@ -25,6 +25,7 @@ from .autograd import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 
 __version__ = "0.1.0"
 
+_public = {name: function for name, function in _public.items() if name not in _creation.__all__}
 globals().update(_public)
 
 __all__ = [

@@ -106,8 +106,8 @@ def deepcopy_non_leaf():
 
 def requires_grad_non_leaf(value):
     return RuntimeError(
-        "you can only change requires_grad flags of leaf Tensors"
-        + ("" if value else "; to use a computed Tensor where no gradient is wanted, use detach()")
+        f"requires_grad={bool(value)}: you can only change requires_grad flags of leaf Tensors; "
+        "to use a computed Tensor where no gradient is wanted, use detach()"
     )
 
 

@@ -67,8 +67,11 @@ COMPARE = {
 
 
 def _foreign(value):
-    """What no arithmetic is done with: ``t == None`` and ``t == "a"`` are plain False, ``t + "a"`` a TypeError."""
-    return value is None or isinstance(value, (str, bytes))
+    """What no arithmetic is done with, unless its own operators know how.
+
+    So ``t == None`` is plain False, and ``t + "a"`` a TypeError.
+    """
+    return not isinstance(value, (TensorMethods, np.ndarray, np.generic, int, float, complex, list, tuple))
 
 
 def _operators(op):
@@ -183,6 +186,8 @@ class TensorMethods:
             raise _errors.unknown_numpy("numpy ufunc method", f"{name}.{method}")
         if kwargs:
             raise _errors.unknown_numpy("numpy ufunc", name, f"the argument {next(iter(kwargs))!r} is not supported")
+        if ufunc is np.divmod:
+            return tuple(self._apply_op(TABLE[row], inputs, {}) for row in ("floor_divide", "remainder"))
         op = lookup(name)
         if op is None or (op.fn is not ufunc and len(inputs) != len(op.operands)):
             raise _errors.unknown_numpy("numpy ufunc", name)

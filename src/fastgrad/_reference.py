@@ -12,7 +12,7 @@ from _thread import _local  # threading.local, without importing threading
 import numpy as np
 
 from . import _errors
-from ._methods import TensorMethods, add_operators, is_tensor, plain
+from ._methods import TensorMethods, add_operators, plain
 from ._reads import fused
 from ._reference_graph import AccumulateGrad, Node, Run, add_hook, is_array, reachable
 from .ops import TABLE
@@ -91,7 +91,7 @@ def apply(op, operands, options):
 
 
 def _as_operand(value):
-    return value if is_tensor(value) or type(value) in _SCALARS else Tensor._of(_numeric(value, "operand"))
+    return value if isinstance(value, Tensor) or type(value) in _SCALARS else Tensor._of(_numeric(value, "operand"))
 
 
 def _overlap(out, array):
@@ -225,12 +225,15 @@ def _fitted(node, i, g, create_graph):
     if g is None:
         return None
     g, like = _carrier(g, create_graph), node.inputs[i]
-    try:
-        np.broadcast_shapes(g.shape, like.shape)
-    except ValueError:
+    if not _fits(g.shape, like.shape):
         operand = node.op.operands[0 if node.op.variadic else i]
-        raise _errors.vjp_shape(node.name(), operand, like.shape, g.shape) from None
+        raise _errors.vjp_shape(node.name(), operand, like.shape, g.shape)
     return _carrier(fit(g, like), create_graph)
+
+
+def _fits(shape, other):
+    """Whether two shapes broadcast (`np.broadcast_shapes` stops at 32 axes)."""
+    return all(n == m or n == 1 or m == 1 for n, m in zip(reversed(shape), reversed(other)))
 
 
 def _is_complex(value):
@@ -266,7 +269,9 @@ def _derived_vjps(node, g, values, wanted, create_graph):
                 inputs.append(value)
             operands[i] = value
         out = node.op.fn(*operands, **node.options)
-        found = iter(grad(out, inputs, g, create_graph=create_graph, allow_unused=True))
+        if not (isinstance(out, Tensor) and out.requires_grad):  # a constant, whatever the operands are
+            return [0.0] * len(wanted)
+        found = iter(grad(out, inputs, g, create_graph=create_graph, materialize_grads=True))
     finally:
         _set_grad_enabled(previous)
     return [next(found) if want else None for want in wanted]
@@ -365,14 +370,11 @@ def _checked(result, given):
 
 def _tensors(where, value):
     """A Tensor or a sequence of them, as a tuple."""
-    if isinstance(value, Tensor):
-        return (value,)
-    if type(value) not in (tuple, list):
-        raise _errors.not_tensor(where, value)
-    for item in value:
+    items = value if type(value) in (tuple, list) else (value,)
+    for item in items:
         if not isinstance(item, Tensor):
             raise _errors.not_tensor(where, item)
-    return tuple(value)
+    return tuple(items)
 
 
 def _roots(where, tensors, gradients, create_graph):
@@ -545,11 +547,10 @@ class Tensor(TensorMethods):
     def requires_grad(self, value):
         if value and self.dtype.kind not in "fc":
             raise _errors.requires_grad_dtype(self.dtype)
-        if not self.is_leaf:
-            if not value:
-                raise _errors.requires_grad_non_leaf(value)
-        else:
+        if self.is_leaf:
             self._requires_grad = bool(value)
+        elif not value:
+            raise _errors.requires_grad_non_leaf(value)
 
     @property
     def grad_fn(self):
@@ -596,16 +597,14 @@ class Tensor(TensorMethods):
 
     def retain_grad(self):
         """Have `backward` set `grad`, though this Tensor is no leaf."""
-        edge = self._edge()
-        if edge is None:
+        if not self.requires_grad:
             raise _errors.retain_grad_no_grad()
         if self._node is not None:
             self._node.retained[self._nr] = weakref.ref(self)
 
     def register_hook(self, hook):
         """Call ``hook(grad)`` with this Tensor's gradient; a Tensor that it returns replaces the gradient."""
-        edge = self._edge()
-        if edge is None:
+        if not self.requires_grad:
             raise _errors.hook_no_grad()
         return add_hook(self._hooks if self._node is None else self._node.hooks.setdefault(self._nr, {}), hook)
 
@@ -626,8 +625,16 @@ class Tensor(TensorMethods):
 
     @property
     def data(self):
-        """The same memory as a Tensor without a graph, and with a version of its own."""
+        """The same memory as a Tensor without a graph and with a version of its own; set, the memory is replaced."""
         return Tensor._of(self._array)
+
+    @data.setter
+    def data(self, value):
+        if not isinstance(value, Tensor):
+            raise _errors.not_tensor("data", value)
+        if value.dtype != self.dtype and self.requires_grad:
+            raise _errors.grad_dtype(self.dtype, value.dtype)
+        self._array, self._accumulator = value._array, _nothing
 
     @property
     def _version(self):

@@ -8,7 +8,7 @@ from ._backend import backend as _backend
 
 __all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
 
-_GENERATOR, _COROUTINE = 0x20, 0x80  # code flags: inspect.CO_GENERATOR, inspect.CO_COROUTINE
+_GENERATOR, _ASYNC = 0x20, 0x280  # code flags: inspect.CO_GENERATOR; CO_COROUTINE and CO_ASYNC_GENERATOR
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
@@ -114,7 +114,7 @@ class _GradMode:
 
     def __call__(self, function):
         code = getattr(function, "__code__", None)
-        if code is not None and code.co_flags & _COROUTINE:
+        if code is not None and code.co_flags & _ASYNC:
             raise TypeError("grad modes decorate functions and generators, not coroutines")
         if code is not None and code.co_flags & _GENERATOR:
             return wraps(function)(lambda *args, **kwargs: self._generator(function(*args, **kwargs)))
@@ -213,6 +213,8 @@ class set_grad_enabled(_GradMode):
     __slots__ = ()
 
     def __init__(self, mode):
+        if not isinstance(mode, bool):
+            raise TypeError(f"set_grad_enabled: mode must be a bool, not {type(mode).__name__}")
         super().__init__(mode)
         self._before.append(_backend._set_grad_enabled(self._enabled))
 

@@ -9,19 +9,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                              \
-    do {                                                                              \
-        if (!(condition)) {                                                           \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);   \
-            exit(1);                                                                  \
-        }                                                                             \
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+            exit(1);                                                                \
+        }                                                                           \
     } while (0)
 
-#define RUN(test)               \
-    do {                        \
-        test();                 \
+#define RUN(test)                 \
+    do {                          \
+        test();                   \
         printf("ok %s\n", #test); \
-        fflush(stdout);         \
+        fflush(stdout);           \
     } while (0)
 
 /* xorshift64*: the same numbers everywhere */
@@ -37,10 +37,12 @@ static inline int random_below(int n) { return (int)((random_bits() >> 33) % (ui
 /* Small whole numbers: sums and products of a few are exact in any order. */
 static inline double random_whole(void) { return (double)(random_below(17) - 8); }
 
+static inline double load(const char *at) { return *(const double *)(const void *)at; }
+
 static inline void double_add(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
     (void)data;
     for (intptr_t i = 0; i < dims[0]; i++) {
-        const double a = *(double *)(void *)(args[0] + i * strides[0]), b = *(double *)(void *)(args[1] + i * strides[1]);
+        const double a = load(args[0] + i * strides[0]), b = load(args[1] + i * strides[1]);
         *(double *)(void *)(args[2] + i * strides[2]) = a + b;
     }
 }
@@ -48,7 +50,7 @@ static inline void double_add(char **args, const intptr_t *dims, const intptr_t 
 static inline void double_subtract(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
     (void)data;
     for (intptr_t i = 0; i < dims[0]; i++) {
-        const double a = *(double *)(void *)(args[0] + i * strides[0]), b = *(double *)(void *)(args[1] + i * strides[1]);
+        const double a = load(args[0] + i * strides[0]), b = load(args[1] + i * strides[1]);
         *(double *)(void *)(args[2] + i * strides[2]) = a - b;
     }
 }
@@ -56,7 +58,7 @@ static inline void double_subtract(char **args, const intptr_t *dims, const intp
 static inline void double_maximum(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
     (void)data;
     for (intptr_t i = 0; i < dims[0]; i++) {
-        const double a = *(double *)(void *)(args[0] + i * strides[0]), b = *(double *)(void *)(args[1] + i * strides[1]);
+        const double a = load(args[0] + i * strides[0]), b = load(args[1] + i * strides[1]);
         *(double *)(void *)(args[2] + i * strides[2]) = a > b ? a : b;
     }
 }
@@ -72,7 +74,7 @@ static inline void double_negative(char **args, const intptr_t *dims, const intp
 static inline void double_less(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
     (void)data;
     for (intptr_t i = 0; i < dims[0]; i++) {
-        const double a = *(double *)(void *)(args[0] + i * strides[0]), b = *(double *)(void *)(args[1] + i * strides[1]);
+        const double a = load(args[0] + i * strides[0]), b = load(args[1] + i * strides[1]);
         args[2][i * strides[2]] = a < b;
     }
 }

@@ -1,4 +1,4 @@
-/* Sorting and running graphs. Cotangents are counted whole numbers, so that every sum is exact and every leak is seen. */
+/* Sorting and running graphs. Cotangents are counted whole numbers: every sum is exact and every leak is seen. */
 #include "check.h"
 
 enum { MAX_OUT = 3 };
@@ -64,7 +64,7 @@ static uint64_t combine(const uint64_t *numbers, uint32_t nout) {
 
 /* What every vertex should see, by going through them from the newest. Leaves come first in `vertices`. */
 static void expect(const vertex *vertices, int count, const uint64_t (*seeds)[MAX_OUT], uint64_t *seen) {
-    uint64_t(*held)[MAX_OUT] = calloc((size_t)count, sizeof *held);
+    uint64_t (*held)[MAX_OUT] = calloc((size_t)count, sizeof *held);
     CHECK(held);
     for (int i = 0; i < count; i++) memcpy(held[i], seeds[i], sizeof *held);
     for (int i = count - 1; i >= 0; i--) {
@@ -125,13 +125,14 @@ static void check_untouched(const vertex *vertices, int count) {
 /* A whole run over what is also being run further up the stack. */
 static void run_nested(context *c) {
     context inner = new_context(c->vertices, c->count);
-    uint64_t(*seeds)[MAX_OUT] = calloc((size_t)c->count, sizeof *seeds), *seen = calloc((size_t)c->count, sizeof *seen);
+    uint64_t (*seeds)[MAX_OUT] = calloc((size_t)c->count, sizeof *seeds),
+             *seen = calloc((size_t)c->count, sizeof *seen);
     CHECK(seeds && seen);
     for (int i = 0; i < 3; i++) seeds[random_below(c->count)][0] = 1 + random_bits() % 100;
     inner.depth = c->depth + 1;
     inner.nest_at = inner.depth < 3 ? random_below(c->count) : -1;
-    expect(c->vertices, c->count, (const uint64_t(*)[MAX_OUT])seeds, seen);
-    CHECK(run_graph(&inner, (const uint64_t(*)[MAX_OUT])seeds) == FG_OK);
+    expect(c->vertices, c->count, (const uint64_t (*)[MAX_OUT])seeds, seen);
+    CHECK(run_graph(&inner, (const uint64_t (*)[MAX_OUT])seeds) == FG_OK);
     for (int i = 0; i < c->count; i++) CHECK(inner.seen[i] == seen[i]);
     free(seeds);
     free(seen);
@@ -209,12 +210,12 @@ static void every_vertex_sees_the_sum_of_all_paths(void) {
     for (int round = 0; round < 400; round++) {
         const int count = 2 + random_below(round < 300 ? 40 : 600);
         vertex *vertices = random_graph(count, 1 + random_below(count / 2));
-        uint64_t(*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
+        uint64_t (*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
         context c = new_context(vertices, count);
         random_seeds(seeds, vertices, count);
-        expect(vertices, count, (const uint64_t(*)[MAX_OUT])seeds, seen);
+        expect(vertices, count, (const uint64_t (*)[MAX_OUT])seeds, seen);
         if (round % 2) c.nest_at = random_below(count);
-        CHECK(run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds) == FG_OK);
+        CHECK(run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds) == FG_OK);
         for (int i = 0; i < count; i++) CHECK(c.seen[i] == seen[i]);
         check_untouched(vertices, count);
         free_context(&c);
@@ -241,17 +242,17 @@ static void the_newest_ready_vertex_runs_first(void) {
     for (int round = 0; round < 200; round++) {
         const int count = 2 + random_below(60);
         vertex *vertices = random_graph(count, 1 + random_below(count / 2));
-        uint64_t(*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds);
+        uint64_t (*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds);
         int *deps = calloc((size_t)count, sizeof *deps);
         context c = new_context(vertices, count);
         random_seeds(seeds, vertices, count);
-        bool *reached = reached_from(vertices, count, (const uint64_t(*)[MAX_OUT])seeds);
+        bool *reached = reached_from(vertices, count, (const uint64_t (*)[MAX_OUT])seeds);
         for (int i = 0; i < count; i++) {
             for (uint32_t k = 0; reached[i] && k < vertices[i].node.nin; k++) {
                 if (vertices[i].edges[k].node) deps[((vertex *)(void *)vertices[i].edges[k].node)->index]++;
             }
         }
-        CHECK(run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds) == FG_OK);
+        CHECK(run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds) == FG_OK);
         for (int step = 0; step < c.ran; step++) {
             const int ran = c.order[step];
             CHECK(reached[ran] && deps[ran] == 0);
@@ -276,22 +277,23 @@ static void a_restricted_run_takes_only_the_paths_to_what_is_wanted(void) {
     for (int round = 0; round < 400; round++) {
         const int count = 2 + random_below(60);
         vertex *vertices = random_graph(count, 1 + random_below(count / 2));
-        uint64_t(*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
+        uint64_t (*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
         bool *needed = calloc((size_t)count, sizeof *needed), *wanted = calloc((size_t)count, sizeof *wanted);
         context c = new_context(vertices, count);
         random_seeds(seeds, vertices, count);
-        expect(vertices, count, (const uint64_t(*)[MAX_OUT])seeds, seen);
-        bool *reached = reached_from(vertices, count, (const uint64_t(*)[MAX_OUT])seeds);
+        expect(vertices, count, (const uint64_t (*)[MAX_OUT])seeds, seen);
+        bool *reached = reached_from(vertices, count, (const uint64_t (*)[MAX_OUT])seeds);
         for (int i = 0; i < 1 + round % 3; i++) wanted[random_below(count)] = true;
         for (int i = 0; i < count; i++) { /* targets come before those that lead to them */
             needed[i] = wanted[i];
             for (uint32_t k = 0; k < vertices[i].node.nin; k++) {
-                if (vertices[i].edges[k].node) needed[i] |= needed[((vertex *)(void *)vertices[i].edges[k].node)->index];
+                if (vertices[i].edges[k].node)
+                    needed[i] |= needed[((vertex *)(void *)vertices[i].edges[k].node)->index];
             }
         }
         c.wanted = wanted;
         if (round % 2) c.nest_at = random_below(count);
-        CHECK(run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds) == FG_OK);
+        CHECK(run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds) == FG_OK);
         for (int step = 0; step < c.ran; step++) CHECK(reached[c.order[step]] && needed[c.order[step]]);
         for (int i = 0; i < count; i++) CHECK(c.seen[i] == (needed[i] ? seen[i] : 0));
         check_untouched(vertices, count);
@@ -309,17 +311,17 @@ static void a_failure_anywhere_leaves_the_graph_as_it_was(void) {
     for (int round = 0; round < 40; round++) {
         const int count = 20 + random_below(round < 30 ? 30 : 400);
         vertex *vertices = random_graph(count, 5);
-        uint64_t(*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
+        uint64_t (*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds), *seen = calloc((size_t)count, sizeof *seen);
         bool *wanted = round % 3 ? NULL : calloc((size_t)count, sizeof *wanted);
         random_seeds(seeds, vertices, count);
-        expect(vertices, count, (const uint64_t(*)[MAX_OUT])seeds, seen);
+        expect(vertices, count, (const uint64_t (*)[MAX_OUT])seeds, seen);
         if (wanted) wanted[0] = wanted[1] = true;
         fg_status status = FG_RAISED;
         for (int fail_at = 0; status; fail_at++) { /* a callback that fails */
             context c = new_context(vertices, count);
             c.wanted = wanted;
             c.fail_at = fail_at;
-            status = run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds);
+            status = run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds);
             CHECK(status == FG_RAISED || c.ran <= fail_at);
             check_untouched(vertices, count);
             free_context(&c);
@@ -329,7 +331,7 @@ static void a_failure_anywhere_leaves_the_graph_as_it_was(void) {
             context c = new_context(vertices, count);
             c.wanted = wanted;
             fg_mem_fail_after(left);
-            status = run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds);
+            status = run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds);
             fg_mem_fail_after(-1);
             CHECK(status == FG_NOMEM || status == FG_OK);
             for (int i = 0; !status && !wanted && i < count; i++) CHECK(c.seen[i] == seen[i]);
@@ -354,7 +356,7 @@ static void a_failure_inside_a_nested_run_leaves_both_as_they_were(void) {
         CHECK(first && fg_run_seed(first, &vertices[count - 1].node, 0, new_cotangent(7)) == FG_OK);
         /* the nodes of `first` are claimed as far as it was seeded; the second run finds some of them taken */
         fg_mem_fail_after(left);
-        const fg_status status = run_graph(&inner, (const uint64_t(*)[MAX_OUT])seeds);
+        const fg_status status = run_graph(&inner, (const uint64_t (*)[MAX_OUT])seeds);
         fg_mem_fail_after(-1);
         CHECK(live == 1);
         CHECK(fg_run_go(first) == FG_OK);
@@ -370,7 +372,7 @@ static void a_failure_inside_a_nested_run_leaves_both_as_they_were(void) {
 static void a_poll_that_fails_ends_the_run(void) {
     const int count = 4 * FG_POLL_NODES;
     vertex *vertices = calloc((size_t)count, sizeof *vertices);
-    uint64_t(*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds);
+    uint64_t (*seeds)[MAX_OUT] = calloc((size_t)count, sizeof *seeds);
     CHECK(vertices && seeds);
     for (int i = 0; i < count; i++) {
         vertices[i] = (vertex){.index = i, .weights = {1}};
@@ -380,7 +382,7 @@ static void a_poll_that_fails_ends_the_run(void) {
     seeds[count - 1][0] = 5;
     context c = new_context(vertices, count);
     c.fail_poll = 2;
-    CHECK(run_graph(&c, (const uint64_t(*)[MAX_OUT])seeds) == FG_RAISED);
+    CHECK(run_graph(&c, (const uint64_t (*)[MAX_OUT])seeds) == FG_RAISED);
     CHECK(c.polls == 2 && c.ran == 2 * FG_POLL_NODES);
     check_untouched(vertices, count);
     free_context(&c);
@@ -430,7 +432,7 @@ static void a_wide_graph_runs(void) {
         vertices[i].node = (fg_node){.seq = i % 2 ? FG_SEQ_LEAF : (uint64_t)i, .edges = vertices[i].edges, .nout = 1};
         edges[i] = (fg_edge){&vertices[i].node, 0};
     }
-    /* its own edges are empty, but its node's lead to all the leaves with nothing to send: they just become ready */
+    /* nothing reaches the top, so that it is passed over and all it leads to becomes ready at once */
     fg_node *top = &vertices[leaves].node;
     *top = (fg_node){.seq = (uint64_t)leaves, .edges = edges, .nin = (uint32_t)leaves, .nout = 2};
     context c = new_context(vertices, leaves + 1);

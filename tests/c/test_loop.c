@@ -29,7 +29,8 @@ static void new_arrays_are_aligned_and_contiguous(void) {
 }
 
 static void impossible_shapes_are_refused(void) {
-    const intptr_t half = INTPTR_MAX / 2, wide[] = {half, 4}, zero[] = {half, 0, 8}, minus[] = {3, -1}, full[] = {INTPTR_MAX};
+    const intptr_t half = INTPTR_MAX / 2, wide[] = {half, 4}, zero[] = {half, 0, 8}, minus[] = {3, -1},
+                   full[] = {INTPTR_MAX};
     intptr_t ones[FG_MAXDIMS + 1];
     for (int i = 0; i <= FG_MAXDIMS; i++) ones[i] = 1;
     CHECK(!fg_array_new(2, wide, FG_FLOAT64, 8));
@@ -88,7 +89,8 @@ static void shapes_broadcast_as_in_numpy(void) {
     int ndim;
     CHECK(fg_broadcast(2, all, &ndim, shape) == FG_OK && ndim == 3 && shape[0] == 3 && shape[1] == 4 && shape[2] == 5);
     CHECK(fg_broadcast(3, all, &ndim, shape) == FG_SHAPE);
-    CHECK(fg_broadcast(2, (fg_array *[]){a, d}, &ndim, shape) == FG_OK && shape[0] == 3 && shape[1] == 0 && shape[2] == 5);
+    CHECK(fg_broadcast(2, (fg_array *[]){a, d}, &ndim, shape) == FG_OK && shape[0] == 3 && shape[1] == 0 &&
+          shape[2] == 5);
     CHECK(fg_broadcast(2, (fg_array *[]){a, e}, &ndim, shape) == FG_SHAPE);
     CHECK(fg_broadcast(2, (fg_array *[]){d, e}, &ndim, shape) == FG_SHAPE);
     for (int i = 0; i < 5; i++) fg_array_drop(all[i]);
@@ -176,7 +178,8 @@ static void reductions_take_every_element_once(void) {
             double *sum = (double *)(void *)element(want, ndim, index);
             *sum = binary(loop, *sum, value(from, ndim, index));
         } while (next_index(ndim, shape, index));
-        for (intptr_t i = 0; i < into->size; i++) CHECK(((double *)(void *)into->data)[i] == ((double *)(void *)want->data)[i]);
+        for (intptr_t i = 0; i < into->size; i++)
+            CHECK(((double *)(void *)into->data)[i] == ((double *)(void *)want->data)[i]);
         fg_array_drop(from);
         fg_array_drop(view);
         fg_array_drop(into);
@@ -205,7 +208,8 @@ static void sum_to_undoes_broadcasting(void) {
         }
         CHECK(fg_array_same_shape(sum, like) && (sum == g) == fg_array_same_shape(g, like));
         if (sum != g) CHECK(fg_array_unshared(sum) && g->refs == 1);
-        for (intptr_t i = 0; i < sum->size; i++) CHECK(((double *)(void *)sum->data)[i] == ((double *)(void *)want->data)[i]);
+        for (intptr_t i = 0; i < sum->size; i++)
+            CHECK(((double *)(void *)sum->data)[i] == ((double *)(void *)want->data)[i]);
         fg_array_drop(sum);
         fg_array_drop(g);
         fg_array_drop(like);
@@ -257,7 +261,8 @@ static void copies_and_fills_reach_every_element(void) {
         intptr_t shape[FG_MAXDIMS], index[FG_MAXDIMS] = {0};
         const int ndim = random_shape(shape);
         const double number = random_whole();
-        fg_array *from = random_operand(ndim, shape), *to = new_doubles(ndim, shape), *filled = random_operand(ndim, shape);
+        fg_array *from = random_operand(ndim, shape), *to = new_doubles(ndim, shape),
+                 *filled = random_operand(ndim, shape);
         fg_copy(to, from);
         fg_fill(filled, &number);
         do {
@@ -309,7 +314,8 @@ static void where_selects_and_erf_agrees_with_its_series(void) {
     erf64.fn((char *[]){(char *)&x, (char *)&y}, &n, strides, erf64.data);
     erf32.fn((char *[]){(char *)&x32, (char *)&y32}, &n, strides, erf32.data);
     CHECK(y - series < 1e-15 && series - y < 1e-15 && y32 - series < 1e-7 && series - y32 < 1e-7);
-    CHECK(!fg_kernel_find("erf", FG_COMPLEX64).fn && !fg_kernel_find("where", FG_OTHER).fn && !fg_kernel_find("no", 12).fn);
+    CHECK(!fg_kernel_find("erf", FG_COMPLEX64).fn && !fg_kernel_find("where", FG_OTHER).fn &&
+          !fg_kernel_find("no", 12).fn);
 }
 
 int main(void) {

@@ -38,7 +38,7 @@ static int pick(const char *defined, int registers, char kind) {
     return r;
 }
 
-/* Outputs are written by the last steps or earlier, and may be read again. Register `ntemps - 1` of the temporaries is a bool. */
+/* Outputs are written by the last steps or earlier, and may be read again. The last temporary is a bool. */
 static random_program new_program(int ninputs, int nconsts, int ntemps, int noutputs, int nsteps) {
     random_program made = {fg_program_new(ninputs, nconsts, ntemps, noutputs, nsteps), {0}};
     fg_program *p = made.p;
@@ -60,10 +60,14 @@ static random_program new_program(int ninputs, int nconsts, int ntemps, int nout
         for (int k = 0; k < step->nin; k++) {
             step->in[k] = (uint16_t)(kind == WHERE && k == 0 ? bool_temp : pick(defined, registers, 1));
         }
-        if (kind == LESS) step->out = (uint16_t)bool_temp;
-        else if (nsteps - s <= noutputs) step->out = (uint16_t)(first_output + nsteps - s - 1);
-        else if (ntemps == 1 || random_below(4) == 0) step->out = (uint16_t)(first_output + random_below(noutputs));
-        else step->out = (uint16_t)(ninputs + nconsts + random_below(ntemps - 1));
+        if (kind == LESS)
+            step->out = (uint16_t)bool_temp;
+        else if (nsteps - s <= noutputs)
+            step->out = (uint16_t)(first_output + nsteps - s - 1);
+        else if (ntemps == 1 || random_below(4) == 0)
+            step->out = (uint16_t)(first_output + random_below(noutputs));
+        else
+            step->out = (uint16_t)(ninputs + nconsts + random_below(ntemps - 1));
         defined[step->out] = kind == LESS ? 2 : 1;
     }
     fg_program_finish(p);
@@ -91,7 +95,8 @@ static void check_program(const random_program *made, int ndim, const intptr_t *
         fg_copy(copies[k], inputs[k]);
     }
     for (int k = 0; k < p->noutputs; k++) {
-        outputs[k] = reuse && k == p->reuse_output ? fg_array_keep(inputs[0]) : fg_array_new(ndim, shape, FG_FLOAT64, 8);
+        outputs[k] =
+            reuse && k == p->reuse_output ? fg_array_keep(inputs[0]) : fg_array_new(ndim, shape, FG_FLOAT64, 8);
     }
     fg_program_run(p, inputs, outputs);
     do {
@@ -142,13 +147,14 @@ static void too_large_a_program_is_refused(void) {
     fg_program_free(p);
 }
 
-/* Steps (kind of output, inputs) as `out = in0 + in1`, over registers: input 0, input 1, temporary 2, outputs 3 and 4. */
+/* Each step {out, a, b} is `out = a + b` over the registers: inputs 0 and 1, temporary 2, outputs 3 and 4. */
 static int reuse_of(int nsteps, const int (*steps)[3], int small_output) {
     fg_program *p = fg_program_new(2, 0, 1, 2, nsteps);
     CHECK(p);
     for (int r = 0; r < 5; r++) p->itemsize[r] = r == small_output ? 1 : 8;
     for (int s = 0; s < nsteps; s++) {
-        p->steps[s] = (fg_step){{double_add, NULL}, 2, (uint16_t)steps[s][0], {(uint16_t)steps[s][1], (uint16_t)steps[s][2]}};
+        p->steps[s] =
+            (fg_step){{double_add, NULL}, 2, (uint16_t)steps[s][0], {(uint16_t)steps[s][1], (uint16_t)steps[s][2]}};
     }
     fg_program_finish(p);
     const int reuse = p->reuse_output;
@@ -162,10 +168,11 @@ static void an_output_overwrites_input_0_only_after_its_last_use(void) {
     CHECK(reuse_of(2, (const int[][3]){{3, 0, 1}, {4, 1, 1}}, -1) == 0); /* by the step that reads it */
     CHECK(reuse_of(3, (const int[][3]){{2, 0, 0}, {3, 2, 1}, {4, 3, 2}}, -1) == 0);
     CHECK(reuse_of(3, (const int[][3]){{3, 1, 1}, {4, 1, 3}, {2, 0, 0}}, -1) == -1);
-    CHECK(reuse_of(3, (const int[][3]){{3, 1, 1}, {4, 0, 3}, {3, 4, 0}}, -1) == -1); /* written again is not written late */
-    CHECK(reuse_of(2, (const int[][3]){{3, 0, 1}, {4, 0, 1}}, 4) == -1);            /* another itemsize */
-    CHECK(reuse_of(2, (const int[][3]){{3, 1, 1}, {4, 1, 1}}, 3) == 1);             /* input 0 is never read */
-    CHECK(reuse_of(1, (const int[][3]){{2, 0, 1}}, -1) == -1);                      /* no output is written */
+    CHECK(reuse_of(3, (const int[][3]){{3, 1, 1}, {4, 0, 3}, {3, 4, 0}}, -1) ==
+          -1);                                                           /* written again is not written late */
+    CHECK(reuse_of(2, (const int[][3]){{3, 0, 1}, {4, 0, 1}}, 4) == -1); /* another itemsize */
+    CHECK(reuse_of(2, (const int[][3]){{3, 1, 1}, {4, 1, 1}}, 3) == 1);  /* input 0 is never read */
+    CHECK(reuse_of(1, (const int[][3]){{2, 0, 1}}, -1) == -1);           /* no output is written */
 }
 
 int main(void) {

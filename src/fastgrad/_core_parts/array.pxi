@@ -30,6 +30,13 @@ cdef inline bint is_inexact(int code) noexcept:
     return cnp.NPY_FLOAT <= code <= cnp.NPY_CLONGDOUBLE or code == cnp.NPY_FLOAT16
 
 
+cdef inline bint takes_grad(fg_array* a):
+    """Whether the dtype can have a gradient."""
+    if a.dtype == FG_OTHER:
+        return a.owner != NULL and is_inexact(cnp.PyArray_TYPE(<ndarray>a.owner))
+    return is_inexact(a.dtype)
+
+
 cdef inline bint is_complex(int code) noexcept:
     return cnp.NPY_CFLOAT <= code <= cnp.NPY_CLONGDOUBLE
 

@@ -176,20 +176,22 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
     cdef Tensor held
     cdef fg_array* sum_
     if leaf._grad is None:
-        leaf._grad = private(b, grad)
-        if b.create_graph:
-            track(leaf)
-        return 0
+        return set_grad(leaf, private(b, grad))
     held = <Tensor>leaf._grad
-    if b.create_graph or held.node is not None:
-        leaf._grad = apply_binary(ADD, held, as_tensor(b, grad))
-        track(leaf)
-        return 0
-    if not held.a.flags & FG_WRITEABLE:
-        leaf._grad = apply_binary(ADD, held, as_tensor(b, grad))
-        return 0
+    if b.create_graph or held.node is not None or not held.a.flags & FG_WRITEABLE:
+        return set_grad(leaf, apply_binary(ADD, held, as_tensor(b, grad)))
     add_into(held.a, <fg_array*>grad)
     held.a.root.version += 1
+    return 0
+
+
+cdef int set_grad(Tensor t, Tensor g) except -1:
+    """``t.grad = g``, which with a graph may close a cycle."""
+    t._grad = g
+    track(t)
+    track(g)
+    if g.node is not None:
+        show_below(g.node)
     return 0
 
 
@@ -262,12 +264,9 @@ cdef int retain(Backward b, object tensor, void* grad) except -1:
     if tensor is None:
         return 0
     t = <Tensor>tensor
-    track(t)
     if t._grad is None:
-        t._grad = private_copy(b, grad)
-    else:
-        t._grad = apply_binary(ADD, t._grad, as_tensor(b, grad))
-    return 0
+        return set_grad(t, private_copy(b, grad))
+    return set_grad(t, apply_binary(ADD, t._grad, as_tensor(b, grad)))
 
 
 cdef Tensor private_copy(Backward b, void* grad):
@@ -379,7 +378,7 @@ cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads, unsi
         inputs[i] = g if f.sources[i] == G else node.saved[node.n.nin if f.sources[i] == OUT else f.sources[i]]
     try:
         for i in range(f.ncomputed):
-            if p.reuse_output == i and fg_array_unshared(g) and g.flags & FG_CONTIGUOUS:
+            if p.reuse_output == i and not f.gives_g and fg_array_unshared(g) and g.flags & FG_CONTIGUOUS:
                 outputs[i] = fg_array_keep(g)
             else:
                 outputs[i] = new_like(g)

@@ -22,7 +22,10 @@ cdef list run_formulas(Node node, object g, object out, list operands, list want
     cdef Formula f
     cdef int i
     if not (row.derived or row.elementwise and len(operands) <= 3):
-        return list(row.op.vjps(g, out, tuple(operands), node_options(node), wanted))
+        results_ = list(row.op.vjps(g, out, tuple(operands), node_options(node), wanted))
+        if len(results_) != len(wanted):
+            raise _errors.vjp_count(node.name(), len(wanted), len(results_))
+        return results_
     for i in range(len(wanted)):
         if wanted[i]:
             mask |= 1u << i
@@ -80,7 +83,19 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
                 continue
             like = node.saved[i] if node.saved[i] != NULL else shape_source
             result = np.conj(results[i]) if conjugate else results[i]
+            check_fits(node, i, np.shape(result), shape_of(like))
             send(run, node.n.edges[i], wrap_nd(fit(result, shape_of(like), descr_of(like))))
+    return 0
+
+
+cdef int check_fits(Node node, int i, tuple given, tuple shape) except -1:
+    """A formula may give what broadcasts with its operand's shape."""
+    if given == shape or given == ():
+        return 0
+    try:
+        np.broadcast_shapes(given, shape)
+    except ValueError:
+        raise _errors.vjp_shape(node.name(), node.row.op.operands[0 if node.row.variadic else i], shape, given) from None
     return 0
 
 
@@ -164,6 +179,7 @@ cdef int formula_tensors(fg_run* run, Node node, void** grads) except -1:
         if conjugate and is_tensor(result):
             result = conj(result)
         a = node.saved[i] if node.saved[i] != NULL else shape_source
+        check_fits(node, i, np.shape(result), shape_of(a))
         result = fit_tensor(result, shape_of(a), descr_of(a))
         Py_INCREF(result)
         send(run, node.n.edges[i], <void*>result)

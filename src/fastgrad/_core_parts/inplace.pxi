@@ -14,7 +14,6 @@ cdef class View:
 
 cdef inline int note_view(Tensor out, Tensor x, Row row, object options) except -1:
     cdef View view = View.__new__(View)
-    PyObject_GC_UnTrack(<void*>view)
     view.parent = x.view
     view.base = x if x.view is None else x.view.base
     view.row, view.options, view.number = row, options, -1
@@ -28,7 +27,8 @@ cdef tuple chain_of(View view):
     """The steps from the base to the view, as rows `as_view` and `copy_slices` take them."""
     cdef list steps = []
     while view is not None:
-        steps.append((view.row.op, full_options(view.row, view.options), view.number if view.number >= 0 else None))
+        step = (view.row.op, full_options(view.row, view.options))
+        steps.append(step if view.number < 0 else (*step, view.number))
         view = view.parent
     return tuple(steps[::-1])
 
@@ -38,14 +38,25 @@ cdef int refresh_view(Tensor t) except -1:
     cdef View view = t.view
     cdef Row row
     view.seen = t.a.root.version
-    if t.requires or view.no_grad or not is_inexact(t.a.dtype):
+    if t.requires or view.no_grad or not takes_grad(t.a):
         return 0
     if wants_grad(view.base):
         row = row_named("as_view")
-        t.node = make_node(row, (view.base,), 1, t.a, {"chain": chain_of(view)}, False, 1)
+        replace_node(t, make_node(row, (view.base,), 1, t.a, {"chain": chain_of(view)}, False, 1))
     else:
-        t.node = None
-    t.nr = 0
+        t.node, t.nr = None, 0
+    return 0
+
+
+cdef int replace_node(Tensor t, Node node) except -1:
+    """`node` is how t's memory came about now; a retained gradient is that of the new value."""
+    cdef bint retains = t.node is not None and t.retains_grad
+    if retains:
+        del t.node.extra.retains[t.nr]
+    t.nr, t.requires = 0, False
+    came_from(t, node)
+    if retains:
+        t.retain_grad()
     return 0
 
 
@@ -61,7 +72,7 @@ cdef int check_writeable(Row row, Tensor t, unsigned int mask) except -1:
     if view is not None:
         if view.base.requires:
             raise _errors.view_of_leaf_in_place(row.name)
-        if mask and view.no_grad:
+        if view.no_grad and (mask or wants_grad(view.base)):
             raise _errors.no_grad_view_in_place(row.name)
         if mask and multi_step(view):
             raise _errors.multi_view_in_place(row.name, view.row.name)
@@ -90,10 +101,11 @@ cdef object inplace(object op, object target, tuple others, dict options):
         check_setitem(t, values, options["index"])
     else:
         result = in_place_result(row, t, operands, options)
-    if mask and row.differentiable and is_inexact(t.a.dtype):
+    if mask and row.differentiable and takes_grad(t.a):
         if row.derived and not (result_is_fused(row, options)):
             raise _errors.not_in_place(row.name)
         node = in_place_node(row, operands, mask, t.a, options)
+        keep_old_value(node, t.a)
     if result is None:
         to_nd(t.a)[options["index"]] = values
     else:
@@ -115,6 +127,17 @@ cdef Node in_place_node(Row row, tuple operands, unsigned int mask, fg_array* ou
     if row.derived:
         row = row.variant(options)
     return make_node(row, operands, mask, out, options, False, 1)
+
+
+cdef int keep_old_value(Node node, fg_array* target) except -1:
+    """Where the vjp reads what is about to be overwritten, it reads a copy."""
+    cdef fg_array* copied
+    if node.saved[0] != NULL and node.saved[0].root == target.root and node.saved[0].data != NULL:
+        copied = copy_of(node.saved[0])
+        fg_array_drop(node.saved[0])
+        node.saved[0] = copied
+        node.versions[0] = copied.root.version
+    return 0
 
 
 cdef int check_setitem(Tensor t, ndarray values, object index) except -1:
@@ -167,15 +190,18 @@ cdef int rebase(Tensor t, Node node) except -1:
     cdef Tensor base
     cdef dict options
     cdef Node copied
-    t.node, t.nr, t.requires = node, 0, False
     if t.view is None:
-        return 0
+        return replace_node(t, node)
+    retained = t.retains_grad
+    t.node, t.nr, t.requires = node, 0, False
     base = t.view.base
     options = {"chain": chain_of(t.view)}
     t.view.seen = t.a.root.version
     copied = make_node(row_named("copy_slices"), (base, t), 3, base.a, options, False, 1)
-    base.node, base.nr, base.requires = copied, 0, False
+    replace_node(base, copied)
     refresh_view(t)
+    if retained:
+        t.retain_grad()
     return 0
 
 

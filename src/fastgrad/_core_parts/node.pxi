@@ -23,6 +23,8 @@ cdef class Node:
     cdef fg_array* saved_[3]
     cdef uint32_t versions_[3]
     cdef bint freed, direct
+    cdef bint shown           # to the cycle collector
+    cdef bint shown_below     # and so are all the nodes it leads to
     cdef fg_array** saved     # nin operands, then the result; NULL: shape and dtype of the result
     cdef uint32_t* versions
     cdef Row row
@@ -55,7 +57,7 @@ cdef class Node:
         cdef Extra extra = extra_of(self)
         if extra.metadata is None:
             extra.metadata = {}
-            track(self)
+            show_node(self)
         return extra.metadata
 
     def __repr__(self):
@@ -151,13 +153,37 @@ cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
     Py_INCREF(<object>owner)
     node.n.edges[i].node = n
     node.n.edges[i].nr = nr
-    if n.seq != FG_SEQ_LEAF and PyObject_GC_IsTracked(owner) and not PyObject_GC_IsTracked(<PyObject*>node):
-        PyObject_GC_Track(<void*>node)  # what is recorded on top of a tracked node is tracked
+    if n.seq != FG_SEQ_LEAF and (<Node>owner).shown and not node.shown:
+        show_node(node)  # what is recorded on top of a tracked node is tracked
 
 
 cdef inline void save(Node node, int i, fg_array* a) noexcept:
     node.saved[i] = fg_array_keep(a)
     node.versions[i] = a.root.version
+
+
+cdef void show_node(Node node) noexcept:
+    node.shown = True
+    track(node)
+
+
+cdef int show_below(Node top) except -1:
+    """Show a node and all it leads to: it hangs from a ``.grad``, which may close a cycle."""
+    cdef list stack = [top]
+    cdef Node node
+    cdef fg_node* n
+    cdef uint32_t i
+    while stack:
+        node = stack.pop()
+        if node.shown_below:
+            continue
+        node.shown_below = True
+        show_node(node)
+        for i in range(node.n.nin):
+            n = node.n.edges[i].node
+            if n != NULL and n.seq != FG_SEQ_LEAF:
+                stack.append(node_of(n))
+    return 0
 
 
 cdef void track(object o) noexcept:

@@ -80,6 +80,7 @@ cdef bint clean_node(Node node) noexcept:
     release_edges(node)
     node.options = None
     node.freed = node.direct = False
+    node.shown = node.shown_below = False
     node.n.run = NULL
     node.n.grad = NULL
     return True

@@ -36,6 +36,10 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
             if out is not None:
                 return out
     given = tuple([<object>args[i] for i in range(count)])
+    for x in given:
+        if not is_tensor(x) and hasattr(type(x), "_apply_op"):  # a formula under trace, or the other backend's Tensor
+            keywords = {} if names == NULL else {key: <object>args[count + i] for i, key in enumerate(<object>names)}
+            return row.op(*given, **keywords)
     if names == NULL:
         operands, options = row.op.bind(*given)
     else:
@@ -247,12 +251,15 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         for i, t in enumerate(wanted):
             if not wants_grad(t):
                 raise _errors.input_no_grad(i)
-    found = run_graph(roots, root_grads(roots, gradients, create_graph), wanted, keep, create_graph)
+    starts = root_grads(roots, gradients, create_graph)
+    for t in wanted or ():
+        t.retain_grad()
+    found = run_graph(roots, starts, wanted, keep, create_graph)
     if wanted is None:
         return
     seen = set()
     for t, g in zip(wanted, found):
-        if g is None or id(t) in seen:
+        if g is None or t.node is not None or id(t) in seen:  # an inner Tensor retains its gradient
             continue
         seen.add(id(t))
         b = Backward.__new__(Backward)

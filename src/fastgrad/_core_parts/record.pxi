@@ -11,6 +11,13 @@ cdef inline Tensor new_tensor(fg_array* a_take):
     return t
 
 
+cdef inline void came_from(Tensor out, Node node) noexcept:
+    """`node` made `out`."""
+    out.node = node
+    if node.shown:
+        track(out)
+
+
 cdef inline bint wants_grad(Tensor t):
     if t.view is not None and t.a.root.version != t.view.seen:
         refresh_view(t)
@@ -143,7 +150,7 @@ cdef object apply_unary(Row row, Tensor x):
     if not has_loop(row, x.a):
         return apply_general(row, (x,), {})
     out = new_tensor(run1(row, x.a))
-    if row.differentiable and fg_grad_enabled and wants_grad(x) and is_inexact(out.a.dtype):
+    if row.differentiable and fg_grad_enabled and wants_grad(x) and takes_grad(out.a):
         f = <Formula>row.formulas[1]
         if f is None:
             f = row.formula(1)
@@ -157,7 +164,7 @@ cdef object apply_unary(Row row, Tensor x):
             save(node, 0, x.a)
         if f.reads_out:
             save(node, 1, out.a)
-        out.node = node
+        came_from(out, node)
     return out
 
 
@@ -204,7 +211,7 @@ cdef object apply_pair(Row row, object x, object y, fg_array* p, fg_array* q):
         mask = 1
     if not q.flags & FG_WEAK and wants_grad(<Tensor>y):
         mask |= 2
-    if mask == 0 or not is_inexact(out.a.dtype):
+    if mask == 0 or not takes_grad(out.a):
         return out
     f = <Formula>row.formulas[mask]
     if f is None:
@@ -222,7 +229,7 @@ cdef object apply_pair(Row row, object x, object y, fg_array* p, fg_array* q):
         link_tensor(node, 1, <Tensor>y)
     if f.reads_out:
         save(node, 2, out.a)
-    out.node = node
+    came_from(out, node)
     return out
 
 
@@ -408,11 +415,11 @@ cdef int record(Row row, tuple operands, Tensor out, dict options, bint is_direc
     cdef unsigned int mask
     if row.view and out.a.root == (<Tensor>operands[0]).a.root:
         note_view(out, <Tensor>operands[0], row, options)
-    if not fg_grad_enabled or not row.differentiable or not is_inexact(out.a.dtype):
+    if not fg_grad_enabled or not row.differentiable or not takes_grad(out.a):
         return 0
     mask = wanted_mask(operands)
     if mask:
-        out.node = make_node(row, operands, mask, out.a, options, is_direct, 1)
+        came_from(out, make_node(row, operands, mask, out.a, options, is_direct, 1))
     return 0
 
 
@@ -495,8 +502,8 @@ cdef object record_multi(Row row, tuple operands, object results, dict options):
         if row.view and out.a.root == base.a.root:
             note_view(out, base, row, options)
             out.view.number = i
-        if node is not None:
-            out.node = node
+        if node is not None and takes_grad(out.a):
+            came_from(out, node)
             out.nr = i
     return tuple(outs)
 
@@ -533,6 +540,6 @@ cdef tuple to_operands(Row row, tuple operands):
         else:
             out.append(to_tensor(x, row.name))
             any_tensor = True
-    if not any_tensor:
-        out[0] = to_tensor(out[0], row.name)
+    if not any_tensor:  # a scalar is weak beside an array alone
+        out = [to_tensor(x, row.name) for x in out]
     return tuple(out)

@@ -31,6 +31,7 @@ cdef class Formula:
     cdef int result_arg[4]        # number of the computed output, of the input or of the constant
     cdef unsigned int reads       # bit i: operand i
     cdef bint reads_out
+    cdef bint gives_g             # a result is the cotangent itself, which no other result may then overwrite
 
     def __dealloc__(self):
         fg_program_free(self.compiled[0])
@@ -68,6 +69,8 @@ cdef Formula make_formula(object program, tuple operands):
         register = program.outputs[i]
         if register < f.ninputs:
             f.result_kind[i], f.result_arg[i] = INPUT, register
+            if f.sources[register] == G:
+                f.gives_g = True
         elif register < f.ninputs + len(program.consts):
             f.result_kind[i], f.result_arg[i] = CONST, register - f.ninputs
         else:

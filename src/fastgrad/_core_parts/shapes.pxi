@@ -72,7 +72,7 @@ cdef object sum_all(Row row, Tensor x):
             node.saved[0] = like_of(a)
         node.options = WHOLE if row.code == SUM else WHOLE_MEAN
         link_tensor(node, 0, x)
-        out.node = node
+        came_from(out, node)
     return out
 
 
@@ -98,12 +98,12 @@ cdef Tensor view_tensor(Row row, Tensor x, int ndim, intptr_t* shape, intptr_t* 
         raise MemoryError
     out = new_tensor(a)
     note_view(out, x, row, options)
-    if fg_grad_enabled and wants_grad(x) and is_inexact(a.dtype):
+    if fg_grad_enabled and wants_grad(x) and takes_grad(a):
         node = new_node(row, 1, 1)
         node.saved[0] = like_of(x.a)
         node.options = options
         link_tensor(node, 0, x)
-        out.node = node
+        came_from(out, node)
     return out
 
 
@@ -348,5 +348,5 @@ cdef object matmul(Row row, Tensor x, Tensor y):
             node.saved[1] = like_of(y.a)
         link_tensor(node, 0, x)
         link_tensor(node, 1, y)
-        out.node = node
+        came_from(out, node)
     return out

@@ -255,8 +255,10 @@ cdef class Tensor(_TensorBase, TensorMethods):
                 raise _errors.grad_shape(self.shape, value.shape)
             if value.dtype != self.dtype:
                 raise _errors.grad_dtype(self.dtype, value.dtype)
-        self._grad = value
-        track(self)
+        if value is None:
+            self._grad = None
+        else:
+            set_grad(self, value)
 
     @grad.deleter
     def grad(self):
@@ -324,7 +326,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
             if extra.hooks is None:
                 extra.hooks = {}
             hooks = extra.hooks.setdefault(self.nr, {})
-            track(self.node)
+            show_node(self.node)
         track(self)
         return Handle(hooks, hook)
 

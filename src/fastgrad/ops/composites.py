@@ -148,7 +148,7 @@ cross_entropy = _op("cross_entropy", _cross_entropy, "x, y; reduction='mean'",
                     doc=_doc("Cross entropy of classes, or of their probabilities, under softmax(x).",
                              "cross_entropy([[0., 1000.]], [1])", "tensor(0.)",
                              "x holds scores, of shape (C,), (N, C) or (N, C, ...).\n"
-                             "Integer y holds classes, of the shape of x without C; IndexError if one is not in range(C).\n"
+                             "Integer y holds classes, of the shape of x without C (IndexError: not in range(C)).\n"
                              "Any other y holds probabilities, of the shape of x."))
 binary_cross_entropy_with_logits = _op(
     "binary_cross_entropy_with_logits", _bce_with_logits, "x, y; reduction='mean'", near=((-2, 2), (0, 1)),

@@ -46,11 +46,9 @@ def _bind_clip(x, min=None, max=None, *, a_min=None, a_max=None):
     least, greatest = -math.inf, math.inf
     if min is None or max is None or type(min) is int or type(max) is int:
         dtype = getattr(x, "dtype", None) or np.asarray(x).dtype
-        if dtype.kind == "b":
-            least, greatest = False, True
-        elif dtype.kind in "iu":
+        if dtype.kind in "biu":
             # Python integers beyond the range of x bound nothing, as in np.clip
-            info = np.iinfo(dtype)
+            info = np.iinfo(int if dtype.kind == "b" else dtype)
             least, greatest = info.min, info.max
             min = least if type(min) is int and min < least else min
             max = greatest if type(max) is int and max > greatest else max

@@ -40,7 +40,7 @@ def _along(x, axis):
 
 
 def _delayed(x, axis, first):
-    """x moved one place along `axis`, with `first` (an ndarray's fill value) in front."""
+    """x moved one place along `axis`, with `first` in front."""
     shape = list(x.shape)
     shape[axis] = builtins.min(1, shape[axis])
     head = np.full(shape, first, x.dtype)
@@ -73,7 +73,7 @@ def _logsumexp(x, axis, keepdims):
 def _recur(a, b, axis):
     """By doubling: after step k every entry holds what the last 2**k terms contribute to it.
 
-    Hillis and Steele, Data parallel algorithms, Communications of the ACM 29(12), 1986, page 1170.
+    Hillis and Steele, Data parallel algorithms, Communications of the ACM 29(12), 1986, pages 1170-1183.
     """
     a, b = np.moveaxis(np.array(a), axis, 0), np.moveaxis(np.array(b), axis, 0)
     step = 1
@@ -236,8 +236,8 @@ any = _op(
     "any", np.any, "x; axis=None, keepdims=False", vjp=None, cases=[*_FIND, *_EMPTY],
     doc=_doc("Whether any element is true.", "any([1., 0.])", "tensor(True)"))
 peak = _op(
-    "peak", _peak, "x; axis=None", vjp=None, cases=[case((2, 3)), case((2, 3), axis=-1),
-    case(np.array([[-_INF, -_INF]]), axis=1)],
+    "peak", _peak, "x; axis=None", vjp=None,
+    cases=[case((2, 3)), case((2, 3), axis=-1), case(np.array([[-_INF, -_INF]]), axis=1)],
     doc="The largest element (0 if that is not finite), axes kept, no gradient: to be taken off before `exp`.")
 
 # ---------------------------------------------------------------- moments --

@@ -1,0 +1,52 @@
+"""What every test module shares: the seeded generator, torch where there is one, hypothesis' profiles."""
+
+import importlib.util
+import os
+import zlib
+
+import numpy as np
+import pytest
+
+REQUIRE_TORCH = os.environ.get("FASTGRAD_REQUIRE_TORCH") == "1"
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import HealthCheck, settings
+
+    quiet = {"deadline": None, "database": None, "suppress_health_check": list(HealthCheck), "print_blob": True}
+    settings.register_profile("ci", derandomize=True, **quiet)
+    settings.register_profile("dev", **quiet)
+    settings.load_profile("ci" if os.environ.get("CI") else os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "torch: compares with PyTorch; skipped where it is not installed")
+    if REQUIRE_TORCH and not HAS_TORCH:
+        raise pytest.UsageError("FASTGRAD_REQUIRE_TORCH=1, but PyTorch is not installed")
+
+
+def pytest_collection_modifyitems(items):
+    if HAS_TORCH:
+        return
+    skip = pytest.mark.skip(reason="PyTorch is not installed")
+    for item in items:
+        if "torch" in item.keywords:
+            item.add_marker(skip)
+
+
+@pytest.fixture
+def rng(request):
+    """A generator that depends on the test's own name alone, so that no test changes another's numbers."""
+    return np.random.default_rng(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True)
+def grad_mode_is_left_alone():
+    """Every test starts with gradients on, and none may leave them off."""
+    import fastgrad as fg
+
+    assert fg.is_grad_enabled(), "an earlier test left gradients off"
+    yield
+    on = fg.is_grad_enabled()
+    fg.set_grad_enabled(True)
+    assert on, "the test left gradients off"

@@ -1,0 +1,112 @@
+"""Note [Same bits]: the direct path to NumPy's loops gives what the ufuncs themselves give."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from samples import (
+    LAYOUTS,
+    NEEDS_CORE,
+    ROWS,
+    apply,
+    as_arrays,
+    attempt,
+    calls,
+    core,
+    draw,
+    error_kinds,
+    interval,
+    operand_kinds,
+    operands_of,
+    same_bits,
+    seed,
+    tensors,
+)
+
+from fastgrad.ops import TABLE
+
+pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
+
+
+@contextlib.contextmanager
+def direct(on):
+    previous = core.set_direct(on)
+    try:
+        yield
+    finally:
+        core.set_direct(previous)
+
+
+def everything(op, operands, options):
+    """Results, and gradients of first and second order with cotangents of ones."""
+    given = tensors(operands, core, requires_grad=True)
+    result = apply(op, given, options, core)
+    outs = [t for t in (result if isinstance(result, tuple) else (result,)) if t.requires_grad]
+    xs = [t for t in given if isinstance(t, core.Tensor) and t.requires_grad]
+    forward = as_arrays(result)
+    if not outs:
+        return forward, []
+    ones = [core.asarray(np.ones(t.shape, t.dtype)) for t in outs]
+    firsts = [g for g in core.grad(outs, xs, ones, create_graph=True, allow_unused=True) if g is not None]
+    again = [g for g in firsts if g.requires_grad]
+    ones = [core.asarray(np.ones(t.shape, t.dtype)) for t in again]
+    seconds = [g for g in core.grad(again, xs, ones, allow_unused=True) if g is not None] if again else []
+    return forward, as_arrays([*firsts, *seconds])
+
+
+def compare(op, operands, options, what):
+    with direct(True):
+        fast, failure = attempt(lambda: everything(op, operands, options))
+    with direct(False):
+        slow, error = attempt(lambda: everything(op, operands, options))
+    if error is not None or failure is not None:
+        assert failure is not None and error is not None, f"{what}: direct {failure!r}, through the ufunc {error!r}"
+        assert error_kinds(failure) == error_kinds(error), f"{what}: direct {failure!r}, through the ufunc {error!r}"
+        return
+    for a, b in zip(fast[0], slow[0], strict=True):
+        same_bits(a, b, what)
+    for a, b in zip(fast[1], slow[1], strict=True):
+        assert a.dtype == b.dtype and a.shape == b.shape, what
+        tiny = 64 * np.finfo(a.dtype).eps
+        scale = np.abs(b[np.isfinite(b)]).max(initial=0.0)
+        np.testing.assert_allclose(a, b, rtol=tiny, atol=tiny * scale, err_msg=what)
+
+
+def test_the_switch_returns_what_it_was():
+    previous = core.set_direct(False)
+    assert core.set_direct(True) is False
+    assert core.set_direct(previous) is True
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_with_and_without_the_direct_path(name):
+    op = TABLE[name]
+    for call in calls(op):
+        for dtype in ("float32", "float64", "complex64", "complex128", "int64", "bool"):
+            operands = operands_of(op, call, dtype, seed(name, dtype, "direct"))
+            compare(op, operands, call.options, f"{name} {call} {dtype}")
+
+
+@pytest.mark.parametrize("name", [n for n in ROWS if TABLE[n].elementwise])
+def test_layouts_with_and_without_the_direct_path(name):
+    op, rng = TABLE[name], seed(name, "direct layouts")
+    for dtype in ("float32", "float64"):
+        drawn = [
+            draw(rng, interval(op, i), (4, 7), "bool" if k == "?" else dtype) for i, k in enumerate(operand_kinds(op))
+        ]
+        for layout, change in LAYOUTS.items():
+            compare(op, [change(drawn[0]), *drawn[1:]], {}, f"{name} {dtype} {layout}")
+            compare(op, [change(a) for a in drawn], {}, f"{name} {dtype} all {layout}")
+
+
+@pytest.mark.parametrize("size", [0, 1, 7, 8, 127, 128, 129, 1000, 1024, 1025, 4099, 100_003])
+def test_sums_follow_numpys_tree(size):
+    """`sum` gives NumPy's pairwise sum bit for bit, at the sizes where its tree changes."""
+    a = np.random.default_rng(size).uniform(-1, 1, size)
+    for dtype in ("float32", "float64"):
+        x = a.astype(dtype)
+        for array in (x, x[::-1], np.repeat(x, 2)[::2], x.reshape(1, -1), x.reshape(-1, 1)):
+            for axis in (None, *range(array.ndim)):
+                expected = np.sum(array, axis=axis)
+                found = core.bind(TABLE["sum"])(core.asarray(array), axis=axis)
+                same_bits(found.numpy(), expected, f"sum of {array.shape} {dtype} over {axis}")
