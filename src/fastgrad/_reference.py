@@ -123,21 +123,33 @@ def _result(op, operands, options, arrays, out, nr):
     return result
 
 
+def _check_writeable(op, target, base, operands):
+    """Raise where writing in place is not allowed."""
+    if not target._array.flags.writeable:
+        raise _errors.read_only(op.name)
+    if not is_grad_enabled():
+        return
+    if target.is_leaf and target._requires_grad:
+        raise _errors.leaf_in_place(op.name)
+    if base is None:
+        return
+    if base.is_leaf and base._requires_grad:
+        raise _errors.view_of_leaf_in_place(op.name)
+    wanted = any(isinstance(operand, Tensor) and operand.requires_grad for operand in operands)
+    if target._blind and (wanted or base.requires_grad):
+        raise _errors.no_grad_view_in_place(op.name)
+    for maker, *_ in target._chain if wanted else ():
+        if maker.multi:
+            raise _errors.multi_view_in_place(op.name, maker.name)
+
+
 def write(op, target, others, options):
     """``target op= others``; see Note [Versions and views]."""
     options = {key: plain(value) for key, value in options.items()}
     base, array, operands = target._base, target._array, (target, *others)
-    if is_grad_enabled():
-        if target.is_leaf and target._requires_grad:
-            raise _errors.leaf_in_place(op.name)
-        if base is not None and base.is_leaf and base._requires_grad:
-            raise _errors.view_of_leaf_in_place(op.name)
-        if target._blind and base.requires_grad:
-            raise _errors.no_grad_view_in_place(op.name)
+    _check_writeable(op, target, base, operands)
     if op.multi or (op.derived and not fused(op, options)):
         raise _errors.not_in_place(op.name)
-    if not array.flags.writeable:
-        raise _errors.read_only(op.name)
     arrays = _arrays(op, operands)
     (out,) = _call(op, arrays, options)
     if out.shape != array.shape:
@@ -146,11 +158,6 @@ def write(op, target, others, options):
         raise _errors.in_place_dtype(op.name, array.dtype, out.dtype)
     edges = _edges(op, operands) if array.dtype.kind in "fc" else None
     if edges is not None:
-        if target._blind:
-            raise _errors.no_grad_view_in_place(op.name)
-        for maker, *_ in target._chain:
-            if maker.multi:
-                raise _errors.multi_view_in_place(op.name, maker.name)
         node = Node(op, options, edges)
         arrays[0] = array.copy()  # what the formulas read of the target is what it was
         node.save((arrays[0], *others), arrays, [array], [target._counter], writes=1)

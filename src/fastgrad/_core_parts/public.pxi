@@ -116,10 +116,6 @@ def from_numpy(array):
     return asarray(array, copy=False)
 
 
-def _rebuild(array, requires_grad):
-    return from_array(array, requires_grad)
-
-
 def is_grad_enabled():
     """Whether operations are recorded in this thread."""
     return bool(fg_grad_enabled)

@@ -407,7 +407,7 @@ cdef Tensor result_tensor(Row row, tuple operands, object result):
 
 
 cdef bint shares(ndarray nd, fg_array* a):
-    return np.may_share_memory(nd, to_nd(a)) and nd.size != 0 or nd.size == 0 and a.size == 0
+    return np.may_share_memory(nd, to_nd(a))  # never, where there are no elements
 
 
 cdef int record(Row row, tuple operands, Tensor out, dict options, bint is_direct) except -1:

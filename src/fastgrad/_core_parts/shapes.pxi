@@ -117,7 +117,7 @@ cdef object reshape(Row row, Tensor x, dict options):
         if name != "shape" and value is not None and not (name == "order" and value == "C"):
             return None
     wanted = options["shape"]
-    if a.dtype == FG_OTHER or not a.flags & FG_CONTIGUOUS:
+    if a.dtype == FG_OTHER or a.size == 0 or not a.flags & FG_CONTIGUOUS:
         return None
     if type(wanted) is int:
         wanted = (wanted,)
@@ -153,7 +153,7 @@ cdef object transpose(Row row, Tensor x, dict options):
     cdef intptr_t shape[FG_MAXDIMS]
     cdef intptr_t strides[FG_MAXDIMS]
     cdef int i
-    if a.dtype == FG_OTHER:
+    if a.dtype == FG_OTHER or a.size == 0:
         return None
     for i in range(a.ndim):
         shape[i] = fg_shape(a)[a.ndim - 1 - i]
@@ -234,6 +234,14 @@ cdef bint window_of(fg_array* a, object index, Window* w) except *:
     return True
 
 
+cdef bint empty(Window* w) noexcept:
+    cdef int i
+    for i in range(w.ndim):
+        if w.shape[i] == 0:
+            return True
+    return False
+
+
 cdef int used_after(tuple items, object ellipsis):
     """How many axes the items behind the ellipsis take."""
     cdef int count = 0
@@ -253,8 +261,8 @@ cdef void keep_axis(fg_array* a, int axis, Window* w) noexcept:
 
 cdef object getitem(Row row, Tensor x, object index):
     cdef Window w
-    if not direct or x.a.dtype == FG_OTHER or not window_of(x.a, index, &w):
-        return None
+    if not direct or x.a.dtype == FG_OTHER or not window_of(x.a, index, &w) or empty(&w):
+        return None  # what has no elements shares no memory
     return view_tensor(row, x, w.ndim, w.shape, w.strides, w.data, index)
 
 

@@ -1,5 +1,6 @@
 # The Tensor class. Methods that both backends share are in _methods.TensorMethods.
 
+@cython.auto_pickle(False)
 cdef class _TensorBase:
     """The fields of a Tensor."""
 
@@ -61,6 +62,7 @@ cdef tuple COMPARISONS = tuple([row_named(n) for n in (
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal")])  # in the order of Py_LT, Py_LE ...
 
 
+@cython.auto_pickle(False)
 cdef class Tensor(_TensorBase, TensorMethods):
     """An array that remembers the operation that made it.
 
@@ -105,37 +107,6 @@ cdef class Tensor(_TensorBase, TensorMethods):
         cdef int i
         return tuple([fg_strides(self.a)[i] for i in range(self.a.ndim)])
 
-    @property
-    def device(self):
-        """Always ``"cpu"``."""
-        return "cpu"
-
-    def to_device(self, device, /, *, stream=None):
-        """The Tensor itself: ``"cpu"`` is the only device."""
-        if device != "cpu" or stream is not None:
-            raise ValueError(f"to_device: the only device is 'cpu', got {device!r}")
-        return self
-
-    @property
-    def T(self):
-        """The transpose of a matrix; any number of axes reversed."""
-        return call(row_named("transpose"), (self,), {"axes": None})
-
-    @property
-    def mT(self):
-        """The last two axes exchanged."""
-        return TABLE["matrix_transpose"](self)
-
-    @property
-    def real(self):
-        """The real part, a view."""
-        return TABLE["real"](self)
-
-    @property
-    def imag(self):
-        """The imaginary part, a view of complex data."""
-        return TABLE["imag"](self)
-
     def __len__(self):
         if self.a.ndim == 0:
             raise TypeError("len() of a 0-d tensor")
@@ -144,7 +115,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def __iter__(self):
         if self.a.ndim == 0:
             raise TypeError("iteration over a 0-d tensor")
-        return iter([self[i] for i in range(fg_shape(self.a)[0])])
+        return (self[i] for i in range(len(self)))
 
     def __hash__(self):
         return <Py_ssize_t>(<uintptr_t><void*>self >> 4)
@@ -155,65 +126,27 @@ cdef class Tensor(_TensorBase, TensorMethods):
     # ---------------------------------------------------------------- out to Python and NumPy
 
     def __bool__(self):
-        return bool(one_element(self, "bool"))
+        return bool(to_nd(self.a))
 
     def __int__(self):
-        return int(one_element(self, "int"))
+        return self._only(int)
 
     def __float__(self):
         if self.a.size == 1 and self.a.dtype == FG_FLOAT64 and self.a.flags & FG_ALIGNED:
             return (<double*>self.a.data)[0]
-        return float(one_element(self, "float"))
+        return self._only(float)
 
     def __complex__(self):
-        return complex(one_element(self, "complex"))
+        return self._only(complex)
 
     def __index__(self):
         return to_nd(self.a).__index__()
-
-    def item(self):
-        """The one element as a Python scalar. ValueError if there is not exactly one."""
-        return one_element(self, "item")
-
-    def tolist(self):
-        """The elements as nested lists of Python scalars; a scalar for a 0-d Tensor."""
-        return to_nd(self.a).tolist()
 
     def numpy(self):
         """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
         if wants_grad(self):
             raise _errors.numpy_requires_grad()
         return to_nd(self.a).view()
-
-    def __array__(self, dtype=None, copy=None):
-        nd = self.numpy()
-        if copy:
-            return np.array(nd, dtype=dtype, copy=True)
-        return nd if dtype is None or dtype == nd.dtype else np.asarray(nd, dtype=dtype, copy=copy)
-
-    def __dlpack__(self, **kwargs):
-        return self.numpy().__dlpack__(**kwargs)
-
-    def __dlpack_device__(self):
-        return (1, 0)
-
-    def __reduce__(self):
-        return _rebuild, (np.array(to_nd(self.a)), wants_grad(self))
-
-    def __copy__(self):
-        t = self.detach()
-        if wants_grad(self):
-            (<Tensor>t).requires = True
-        return t
-
-    def __deepcopy__(self, memo):
-        if self.node is not None:
-            raise _errors.deepcopy_non_leaf()
-        t = from_array(np.array(to_nd(self.a)), self.requires)
-        if self._grad is not None:
-            (<Tensor>t)._grad = from_array(np.array(to_nd((<Tensor>self._grad).a)), False)
-        memo[id(self)] = t
-        return t
 
     # ---------------------------------------------------------------- autograd
 
@@ -224,20 +157,14 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     @requires_grad.setter
     def requires_grad(self, value):
-        self.requires_grad_(value)
-
-    def requires_grad_(self, requires_grad=True):
-        """Ask for a gradient (or no longer), in place; only leaves of floating or complex dtype can."""
-        cdef bint value = requires_grad
-        if wants_grad(self) and self.node is not None:
-            if not value:
-                raise _errors.requires_grad_non_leaf(value)
-            return self
-        if value and not is_inexact(self.a.dtype) and self.dtype.kind not in "fc":
+        if value and not takes_grad(self.a):
             raise _errors.requires_grad_dtype(self.dtype)
-        self.requires = value
-        track(self)
-        return self
+        wants_grad(self)
+        if self.node is None:
+            self.requires = bool(value)
+            track(self)
+        elif not value:
+            raise _errors.requires_grad_non_leaf(value)
 
     @property
     def grad(self):
@@ -345,10 +272,6 @@ cdef class Tensor(_TensorBase, TensorMethods):
         self.node, self.nr, self.requires = None, 0, False
         return self
 
-    def clone(self):
-        """A copy of the memory; gradients flow through."""
-        return call(row_named("clone"), (self,), {})
-
     @property
     def data(self):
         """The same memory with neither graph nor version counter in common; set it to change the memory itself."""
@@ -442,9 +365,6 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def __richcmp__(x, y, int comparison):
         return operate(<Row>COMPARISONS[comparison], x, y)
 
-    def __round__(self, ndigits=None):
-        return TABLE["round"](self) if ndigits is None else TABLE["round"](self, ndigits)
-
     def __iadd__(self, y):
         return operate_in_place(ADD, self, y)
 
@@ -509,12 +429,6 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def mean(self, axis=None, keepdims=False):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
         return call(MEAN_ROW, (self,), {"axis": axis, "keepdims": keepdims})
-
-
-cdef object one_element(Tensor t, where):
-    if t.a.size != 1:
-        raise _errors.not_one_element(where, t.shape)
-    return to_nd(t.a).item()
 
 
 cdef AccumulateGrad accumulate_grad(Tensor leaf):

@@ -1,0 +1,114 @@
+"""What recording costs, and what a short graph costs, for very small tensors.
+
+    python benchmarks/recording.py [--quick] [--check]
+
+Recording: an operation on tensors that require grad, its node and its result made and freed again, beside NumPy's own
+call that records nothing. Chain: ten times ``y = tanh(y * x + 1)`` on one element, its sum and the gradient of that.
+Everything runs in this process, in turns; the least time counts.
+"""
+
+import argparse
+import sys
+import timeit
+
+import numpy as np
+
+from fastgrad._cli._peers import OPERATIONS, installed
+from fastgrad._cli._terminal import Progress, duration, table
+from fastgrad._cli._timing import interleaved
+
+RECORDED = ("add", "multiply", "exp", "sum", "matmul")
+RECORDING_LIMIT = 0.5  # of the time of NumPy's own call
+CHAIN_LIMITS = {"torch": 12, "autograd": 25}  # times as fast as these
+
+CHAIN = """
+def chain(x):
+    y = x
+    for _ in range(10):
+        y = tanh(y * x + 1)
+    return y.sum()
+"""
+
+
+def recording(libraries, rounds, progress):
+    """A row for each operation and size: the times and their ratio to NumPy's."""
+    rows = []
+    for name in RECORDED:
+        for size in (1, 64):
+            operation = OPERATIONS[name]
+            arrays = operation.draw(size, np.float64)
+            timers = {}
+            for library in libraries:
+                phase = "forward" if library.name == "numpy" else "record"
+                prepared = library.prepare(operation, phase, arrays, arrays[0])
+                if prepared is not None:
+                    timers[library.name] = timeit.Timer(prepared[0], globals=prepared[1])
+            rows.append((name, size, interleaved(timers, rounds)))
+            progress.step(name)
+    return rows
+
+
+def chain_timers(libraries):
+    """Value and gradient of the chain, as each library takes them."""
+    timers = {}
+    for library in libraries:
+        if library.name in ("numpy", "jax"):
+            continue
+        names = dict(library.names, x=library.operand(np.array([0.5]), True))
+        exec(CHAIN, names)
+        if library.name == "autograd":
+            names["value_and_grad"] = library.module.value_and_grad(names["chain"])
+            statement = "value_and_grad(x)"
+        elif library.name == "mygrad":
+            statement = "s = chain(x); s.backward(); x.grad"
+        else:
+            statement = "s = chain(x); grad(s, x)"
+        timers[library.name] = timeit.Timer(statement, globals=names)
+    return timers
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer rounds")
+    parser.add_argument("--check", action="store_true", help="fail where a limit is not met")
+    options = parser.parse_args()
+    rounds = 5 if options.quick else 100
+    libraries = installed({"numpy", "fastgrad", "torch", "autograd", "mygrad"})
+    peers = [library.name for library in libraries if library.name not in ("numpy", "fastgrad")]
+    with Progress("recording", 2 * len(RECORDED) + 1) as progress:
+        rows = recording(libraries, rounds, progress)
+        chains = interleaved(chain_timers(libraries), rounds)
+        progress.step("chain")
+    missed = []
+
+    print(f"Recording an operation, as a multiple of NumPy's call without (limit {RECORDING_LIMIT})")
+    lines = []
+    for name, size, times in rows:
+        base = times["numpy"].least
+        ratio = times["fastgrad"].least / base
+        if ratio > RECORDING_LIMIT:
+            missed.append(f"{name}, {size} elements: {ratio:.2f}")
+        others = [f"{times[peer].least / base:.2f}" if peer in times else "-" for peer in peers]
+        lines.append([name, size, duration(base), duration(times["fastgrad"].least), f"{ratio:.2f}", *others])
+    print("\n".join(table(["operation", "elements", "NumPy", "fastgrad", "ratio", *peers], lines)))
+
+    print("\nValue and gradient of ten times y = tanh(y * x + 1), one element")
+    own = chains["fastgrad"].least
+    lines = []
+    for name, timing in chains.items():
+        limit = CHAIN_LIMITS.get(name)
+        if limit is not None and timing.least / own < limit:
+            missed.append(f"chain: {timing.least / own:.1f} times as fast as {name}")
+        lines.append([name, duration(timing.least), f"{timing.least / own:.1f}", limit or ""])
+    print("\n".join(table(["library", "time", "over fastgrad's", "at least"], lines)))
+    return _conclude(missed, options.check)
+
+
+def _conclude(missed, check):
+    for line in missed:
+        print(f"limit not met: {line}")
+    return 1 if missed and check else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

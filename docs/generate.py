@@ -1,0 +1,117 @@
+"""Write docs/operations.md and src/fastgrad/__init__.pyi from the table of operations.
+
+python docs/generate.py            write it
+python docs/generate.py --check    fail where it is not what would be written
+"""
+
+import ast
+import os
+import sys
+from importlib import import_module
+from inspect import getdoc, getsource, signature
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("operations.md")
+STUB = Path(__file__).parents[1] / "src" / "fastgrad" / "__init__.pyi"
+MODULES = (
+    "elementwise",
+    "indexing",
+    "shaping",
+    "reductions",
+    "linalg",
+    "views",
+    "composites",
+)  # as they need each other
+LONGEST = 96  # a derivative that takes more characters is left to the source
+HEAD = """\
+# Operations
+
+<!-- Written by docs/generate.py from the table; do not edit. -->
+
+Every row of the table, module by module, and its derivative: one formula for each operand, in which `g` is the
+cotangent of the result and `out` the result itself. "In the source" is a formula longer than a line. Indexing (`t[i]`,
+`t[i] = v`) is differentiable too.
+"""
+
+
+def formulas(module):
+    """The source of each row's vjp in `module`, by the row's name, where it is short enough to print."""
+    found = {}
+    for node in ast.walk(ast.parse(getsource(module))):
+        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "_op"):
+            continue
+        if not (node.args and isinstance(node.args[0], ast.Constant)):
+            continue
+        vjp = next((word.value for word in node.keywords if word.arg == "vjp"), None)
+        parts = vjp.elts if isinstance(vjp, ast.Tuple) else [vjp]
+        if all(isinstance(part, ast.Lambda) for part in parts):
+            text = "; ".join(ast.unparse(part.body) for part in parts)
+            if len(text) <= LONGEST:
+                found[node.args[0].value] = text
+    return found
+
+
+def derivative(op, written):
+    if not op.differentiable:
+        return "none"
+    if op.derived:
+        return "from its expression"
+    text = written.get(op.name)
+    return f"`{text}`".replace("|", "\\|") if text else "in the source"
+
+
+def call(op):
+    """How the operation is called, and what else it is called."""
+    from fastgrad import ops
+
+    others = [f"`{alias}`" for alias, name in ops.ALIASES.items() if name == op.name]
+    return f"`{op.name}{signature(op.bind)}`" + (f" (also {', '.join(others)})" if others else "")
+
+
+def rows_by_module():
+    """The modules of the table in order, each with the rows that it makes."""
+    from fastgrad import ops
+
+    placed, modules = set(), {}
+    for name in MODULES:
+        module = import_module(f"fastgrad.ops.{name}")
+        own = {id(value) for value in vars(module).values() if isinstance(value, ops.Op)} - placed
+        modules[module] = [op for op in ops.TABLE.values() if id(op) in own and op.name not in ops.INTERNAL]
+        placed |= own
+    left = [op.name for op in ops.TABLE.values() if id(op) not in placed and op.name not in ops.INTERNAL]
+    if left:
+        raise SystemExit(f"rows that no module of {', '.join(MODULES)} is known to make: {', '.join(left)}")
+    return modules
+
+
+def page():
+    """The text of the page."""
+    lines = [HEAD]
+    for module, rows in rows_by_module().items():
+        if not rows:
+            continue
+        written = formulas(module)
+        title = getdoc(module).partition("\n")[0].rstrip(".")
+        lines += [f"## {module.__name__.rpartition('.')[2]}", "", f"{title}.", ""]
+        lines += ["| operation | derivative |", "| --- | --- |"]
+        lines += [f"| {call(op)} | {derivative(op, written)} |" for op in rows]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main():
+    os.environ["FASTGRAD_BACKEND"] = "reference"  # what is written must not depend on what is built
+    import stubs
+
+    late = 0
+    for path, text in ((PAGE, page()), (STUB, stubs.stub())):
+        if "--check" not in sys.argv[1:]:
+            path.write_text(text, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{path} is out of date: python docs/generate.py")
+            late = 1
+    return late
+
+
+if __name__ == "__main__":
+    sys.exit(main())

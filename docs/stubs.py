@@ -1,0 +1,122 @@
+"""The type stub of the package, src/fastgrad/__init__.pyi, written from the table. `generate.py` runs it.
+
+Functions of rows are made at import, where no type checker sees them. Operands are typed as what NumPy takes for
+arrays, options are not typed, and results are Tensors.
+"""
+
+import inspect
+
+import numpy as np
+
+HEAD = """\
+# Written by docs/generate.py from the table; do not edit.
+import builtins
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+{numpy_names}
+
+from . import autograd as autograd
+from . import ops as ops
+from .autograd import enable_grad as enable_grad
+from .autograd import no_grad as no_grad
+from .autograd import set_grad_enabled as set_grad_enabled
+
+__version__: str
+
+"""
+
+#: What is not Any (`bool` is NumPy's here) among the attributes of a Tensor, and not a Tensor among results.
+ATTRIBUTES = {
+    "T": "Tensor", "_version": "int", "data": "Tensor", "device": "str", "dtype": "np.dtype[Any]",
+    "grad": "Tensor | None",
+    "imag": "Tensor", "is_leaf": "builtins.bool", "itemsize": "int", "mT": "Tensor", "nbytes": "int", "ndim": "int",
+    "output_nr": "int", "real": "Tensor", "requires_grad": "builtins.bool", "retains_grad": "builtins.bool",
+    "shape": "tuple[int, ...]",
+    "size": "int", "strides": "tuple[int, ...]",
+}  # fmt: skip
+SETTABLE = ("data", "grad", "requires_grad")
+RESULTS = {
+    "__array__": "npt.NDArray[Any]", "__array_function__": "Any", "__array_namespace__": "Any",
+    "__array_ufunc__": "Any",
+    "__bool__": "builtins.bool", "__buffer__": "memoryview", "__complex__": "complex",
+    "__contains__": "builtins.bool", "__deepcopy__": "Tensor",
+    "__divmod__": "tuple[Tensor, Tensor]", "__rdivmod__": "tuple[Tensor, Tensor]", "__dlpack__": "Any",
+    "__dlpack_device__": "tuple[int, int]", "__float__": "float", "__index__": "int", "__int__": "int",
+    "__iter__": "Iterator[Tensor]", "__len__": "int", "__setitem__": "None", "backend_name": "str", "backward": "None",
+    "can_cast": "builtins.bool", "is_grad_enabled": "builtins.bool", "item": "Any", "meshgrid": "list[Tensor]",
+    "nonzero": "tuple[Tensor, ...]",
+    "numpy": "npt.NDArray[Any]", "register_hook": "Any", "register_op": "Callable[..., Any]",
+    "result_type": "np.dtype[Any]",
+    "retain_grad": "None", "tolist": "Any", "__array_namespace_info__": "Any",
+}  # fmt: skip
+SKIPPED = ("__array_priority__", "__module__", "__slots__", "__weakref__")
+CLASSES = ("enable_grad", "no_grad", "set_grad_enabled")  # typed where they are
+PLAIN = (bool, int, float, str, type(None))
+
+
+def parameters(function, typed=()):
+    """The parameters of a function as a stub shows them; those of `typed` are array-likes."""
+    shown, starred = [], False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not starred:
+            shown.append("*")
+        starred = starred or parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_POSITIONAL)
+        prefix = {parameter.VAR_POSITIONAL: "*", parameter.VAR_KEYWORD: "**"}.get(parameter.kind, "")
+        text = f"{prefix}{parameter.name}"
+        if parameter.name != "self":
+            text += ": npt.ArrayLike | Tensor" if parameter.name in typed and parameter.default is not None else ": Any"
+        if parameter.default is not parameter.empty:
+            text += f" = {parameter.default!r}" if type(parameter.default) in PLAIN else " = ..."
+        shown.append(text)
+    return ", ".join(shown)
+
+
+def tensor_class(tensor):
+    """The lines of the class."""
+    lines = ["class Tensor:"]
+    names = sorted({*dir(tensor)} - {*dir(object)} - {*SKIPPED})
+    for name in names:
+        if name.startswith("_") and not name.startswith("__") and name not in ATTRIBUTES:
+            continue
+        value = inspect.getattr_static(tensor, name)
+        if isinstance(value, property):
+            kind = ATTRIBUTES.get(name, "Any")
+            lines += ["    @property", f"    def {name}(self) -> {kind}: ..."]
+            if name in SETTABLE:
+                lines += [f"    @{name}.setter", f"    def {name}(self, value: Any) -> None: ..."]
+        elif callable(value):
+            given = RESULTS.get(name, "Tensor")
+            lines.append(f"    def {name}({parameters(value)}) -> {given}: ...")
+    for name in ("__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__"):
+        note = "  # type: ignore[override]" if name in ("__eq__", "__ne__") else ""  # object's give bool
+        lines.append(f"    def {name}(self, other: Any) -> Tensor: ...{note}")
+    return lines
+
+
+def stub():
+    """The text of the stub, as the reference backend shows itself: it is Python, and can be looked into."""
+    import fastgrad as fg
+    from fastgrad import _reference, ops
+
+    rows, modules, functions = {}, {"autograd", "ops"}, []
+    from_numpy = []
+    for name in sorted({*fg.__all__} - {"Tensor"}):
+        value = getattr(fg, name)
+        op = ops.TABLE.get(ops.ALIASES.get(name, name))
+        if getattr(np, "bool_" if name == "bool" else name, None) is value:
+            from_numpy.append(f"bool_ as {name}" if name == "bool" else f"{name} as {name}")
+        elif op is not None:
+            rows[name] = op
+        elif name not in modules and not inspect.isclass(value) and name not in CLASSES:
+            functions.append(f"def {name}({parameters(value)}) -> {RESULTS.get(name, 'Tensor')}: ...")
+    numpy_names = "\n".join(f"from numpy import {name}" for name in from_numpy)
+    lines = [HEAD.format(numpy_names=numpy_names) + "\n".join(tensor_class(_reference.Tensor)), ""]
+    lines += functions
+    for name, op in rows.items():
+        given = "tuple[Tensor, ...]" if op.multi else "Tensor"
+        typed = () if op.variadic else op.operands
+        lines.append(f"def {name}({parameters(op.bind, typed)}) -> {given}: ...")
+    return "\n".join(lines) + "\n"
