@@ -82,6 +82,12 @@ static size_t header_bytes(int ndim) {
     return ((bytes < sizeof(fg_array) ? sizeof(fg_array) : bytes) + SMALL_ALIGN - 1) & ~(size_t)(SMALL_ALIGN - 1);
 }
 
+static fg_array *allocate(size_t bytes) {
+    fg_array *a = bytes <= FG_SMALL ? fg_small_alloc(bytes) : fg_mem_alloc(bytes);
+    if (a) a->small = bytes <= FG_SMALL;
+    return a;
+}
+
 static void init(fg_array *a, int ndim, int dtype, uint32_t itemsize, intptr_t size) {
     a->refs = 1;
     a->root = a;
@@ -101,7 +107,7 @@ fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t item
     const size_t header = header_bytes(ndim), bytes = (size_t)size * itemsize;
     const size_t slack = bytes >= LARGE_BYTES ? LARGE_ALIGN : 0;
     if (bytes > (size_t)INTPTR_MAX - header - slack) return NULL;
-    fg_array *a = fg_mem_alloc(header + slack + bytes);
+    fg_array *a = allocate(header + slack + bytes);
     if (!a) return NULL;
     init(a, ndim, dtype, itemsize, size);
     a->data = (char *)a + header;
@@ -121,7 +127,7 @@ fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t item
 static fg_array *describe(char *data, int ndim, const intptr_t *shape, const intptr_t *strides, int dtype,
                           uint32_t itemsize) {
     if (ndim < 0 || ndim > FG_MAXDIMS) return NULL;
-    fg_array *a = fg_mem_alloc(header_bytes(ndim));
+    fg_array *a = allocate(header_bytes(ndim));
     if (!a) return NULL;
     intptr_t size = 1;
     for (int i = 0; i < ndim; i++) {
@@ -166,7 +172,11 @@ fg_array *fg_array_like(int ndim, const intptr_t *shape, int dtype, uint32_t ite
 void fg_array_free(fg_array *a) {
     fg_array *root = a->root;
     void *owner = a->owner;
-    fg_mem_free(a);
+    if (a->small) {
+        fg_small_free(a);
+    } else {
+        fg_mem_free(a);
+    }
     if (root != a) fg_array_drop(root);
     if (owner && fg_owner_release) fg_owner_release(owner);
 }

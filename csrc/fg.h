@@ -32,6 +32,12 @@ typedef enum {
 
 void *fg_mem_alloc(size_t bytes);
 void fg_mem_free(void *block);
+/* The same for blocks of at most FG_SMALL bytes, 16-byte aligned: faster, and kind to the page table. */
+#define FG_SMALL 512
+void *fg_small_alloc(size_t bytes);
+void fg_small_free(void *block);
+/* Whether an allocation is to fail now; counts it. */
+bool fg_mem_fails(void);
 /* Test aid: let the next `n` allocations succeed and the one after fail, once; negative: never fail. */
 void fg_mem_fail_after(long n);
 
@@ -65,7 +71,7 @@ typedef struct fg_array {
     intptr_t size;    /* elements */
     uint32_t version; /* of a root: how often its memory was written in place */
     uint32_t itemsize;
-    uint8_t dtype, ndim, flags;
+    uint8_t dtype, ndim, flags, small; /* small: allocated by fg_small_alloc */
     intptr_t dims[]; /* shape[ndim], then strides[ndim] */
 } fg_array;
 

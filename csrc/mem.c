@@ -5,8 +5,10 @@
 
 static long allocations_left = -1; /* before the injected failure; negative: there is none */
 
+bool fg_mem_fails(void) { return allocations_left >= 0 && allocations_left-- == 0; }
+
 void *fg_mem_alloc(size_t bytes) {
-    if (allocations_left >= 0 && allocations_left-- == 0) return NULL;
+    if (fg_mem_fails()) return NULL;
     return malloc(bytes ? bytes : 1);
 }
 

@@ -5,6 +5,8 @@
 The one place that sees both Python and the C core. Read the parts in the order in which they are included.
 """
 
+import sys
+
 import numpy as np
 
 from . import _errors

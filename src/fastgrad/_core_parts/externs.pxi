@@ -1,7 +1,7 @@
 # C declarations: CPython, NumPy's C API and the C core.
 
 cimport cython
-from cpython.exc cimport PyErr_CheckSignals
+from cpython.exc cimport PyErr_CheckSignals, PyErr_SetNone
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
@@ -31,9 +31,21 @@ cdef extern from "Python.h":
         const char* ml_doc
     int METH_FASTCALL
     int METH_KEYWORDS
+    PyObject* PyObject_Init(PyObject*, void* type) noexcept
     ctypedef int (*traverseproc)(PyObject*, visitproc, void*) noexcept
-    ctypedef struct PyTypeObject:
+    ctypedef int (*inquiry)(PyObject*) noexcept
+    ctypedef void (*destructor)(PyObject*) noexcept
+    ctypedef void (*freefunc)(void*) noexcept
+    ctypedef PyObject* (*allocfunc)(void* type, Py_ssize_t) noexcept
+    ctypedef PyObject* (*newfunc)(PyObject*, PyObject*, PyObject*) noexcept
+    ctypedef struct TypeSlots "PyTypeObject":
+        Py_ssize_t tp_basicsize
+        destructor tp_dealloc
         traverseproc tp_traverse
+        inquiry tp_clear
+        allocfunc tp_alloc
+        freefunc tp_free
+        newfunc tp_new
 
 cdef extern from *:
     """
@@ -67,6 +79,10 @@ cdef extern from "fg.h" nogil:
     void fg_mem_fail_after(long n)
     void* fg_mem_alloc(size_t n)
     void fg_mem_free(void* p)
+    enum:
+        FG_SMALL
+    void* fg_small_alloc(size_t)
+    void fg_small_free(void*)
 
     ctypedef struct fg_array:
         intptr_t refs

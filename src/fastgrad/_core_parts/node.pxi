@@ -257,12 +257,6 @@ cdef bint bury(PyObject* owner) noexcept:
 
 # The collector must see the edges, which are no Python attributes.
 
-cdef extern from *:
-    ctypedef int (*inquiry)(PyObject*) noexcept
-    ctypedef struct _Slots "PyTypeObject":
-        traverseproc tp_traverse
-        inquiry tp_clear
-
 cdef traverseproc node_traverse_attributes = NULL
 cdef inquiry node_clear_attributes = NULL
 
@@ -289,7 +283,7 @@ cdef int node_clear(PyObject* o) noexcept:
 
 cdef void _install_node_slots():
     global node_traverse_attributes, node_clear_attributes
-    cdef _Slots* slots = <_Slots*><PyObject*>Node
+    cdef TypeSlots* slots = <TypeSlots*><PyObject*>Node
     node_traverse_attributes, node_clear_attributes = slots.tp_traverse, slots.tp_clear
     slots.tp_traverse, slots.tp_clear = node_traverse, node_clear
 

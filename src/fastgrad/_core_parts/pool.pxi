@@ -14,9 +14,6 @@ cdef extern from *:
     bint FG_FREE_LISTS
     PyObject* FG_WEAKLIST(PyObject*) noexcept
     void Py_SET_REFCNT(PyObject*, Py_ssize_t) noexcept
-    ctypedef void (*destructor)(PyObject*) noexcept
-    ctypedef struct _Dealloc "PyTypeObject":
-        destructor tp_dealloc
 
 cdef enum:
     KEPT = 256
@@ -112,10 +109,46 @@ cdef bint clean_tensor(Tensor t) noexcept:
     return True
 
 
-cdef void _install_dealloc():
+# Memory for both comes from the core's slabs, where a million Nodes cost few page faults. An object that the cycle
+# collector may know of has a header of the collector's before it, zero while the collector does not know it.
+
+cdef enum:
+    GC_HEADER = 16
+
+cdef PyObject* slab_alloc(void* cls, Py_ssize_t items) noexcept:
+    cdef size_t size = GC_HEADER + (<TypeSlots*>cls).tp_basicsize
+    cdef char* block = <char*>fg_small_alloc(size)
+    if block == NULL:
+        PyErr_SetNone(MemoryError)
+        return NULL
+    memset(block, 0, size)
+    return PyObject_Init(<PyObject*>(block + GC_HEADER), cls)
+
+
+cdef void slab_free(void* o) noexcept:
+    fg_small_free(<char*>o - GC_HEADER)
+
+
+cdef bint fits_slab(object sample, TypeSlots* slots):
+    """Whether this Python keeps the header that is assumed here (a free-threaded one has none)."""
+    header = sys.getsizeof(sample) - object.__sizeof__(sample)
+    return FG_FREE_LISTS and header == GC_HEADER and GC_HEADER + slots.tp_basicsize <= FG_SMALL
+
+
+cdef void install(TypeSlots* slots, destructor dealloc):
+    slots.tp_dealloc = dealloc
+    slots.tp_alloc, slots.tp_free = slab_alloc, slab_free
+
+
+def _install_slots():
     # called once Tensor exists: a class with a Python base is made when its definition is reached
     global cython_node_dealloc, cython_tensor_dealloc
-    cdef _Dealloc* node_slots = <_Dealloc*><PyObject*>Node
-    cdef _Dealloc* tensor_slots = <_Dealloc*><PyObject*>Tensor
-    cython_node_dealloc, node_slots.tp_dealloc = node_slots.tp_dealloc, node_dealloc
-    cython_tensor_dealloc, tensor_slots.tp_dealloc = tensor_slots.tp_dealloc, tensor_dealloc
+    cdef TypeSlots* node_slots = <TypeSlots*><PyObject*>Node
+    cdef TypeSlots* tensor_slots = <TypeSlots*><PyObject*>Tensor
+    cdef object samples = (Node.__new__(Node), Tensor.__new__(Tensor))
+    cdef bint fit = fits_slab(samples[0], node_slots) and fits_slab(samples[1], tensor_slots)
+    del samples  # they go back to where they came from
+    cython_node_dealloc, cython_tensor_dealloc = node_slots.tp_dealloc, tensor_slots.tp_dealloc
+    if fit:
+        install(node_slots, node_dealloc)
+        install(tensor_slots, tensor_dealloc)

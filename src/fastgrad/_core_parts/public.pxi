@@ -315,15 +315,10 @@ def fail_allocation_after(count):
 
 # Blank instances of these would have no memory behind them.
 
-cdef extern from *:
-    ctypedef PyObject* (*newfunc)(PyObject*, PyObject*, PyObject*) noexcept
-    ctypedef struct _New "PyTypeObject":
-        newfunc tp_new
-
 cdef object refuse_new(object cls, object args, object kwargs):
     raise TypeError(f"{cls.__name__} objects are made by operations; use fastgrad.tensor(...) to make a Tensor")
 
 for _cls in (_TensorBase, Tensor, Node, Extra, View, Row, Formula, Backward, _Keeper):
-    (<_New*><PyObject*>_cls).tp_new = <newfunc><void*>refuse_new
+    (<TypeSlots*><PyObject*>_cls).tp_new = <newfunc><void*>refuse_new
 
-_install_dealloc()
+_install_slots()

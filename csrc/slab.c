@@ -1,0 +1,139 @@
+/* slab: small blocks, many and short-lived: array headers with their data, and what the embedding program adds.
+ *
+ * A slab is one aligned stretch of memory cut into blocks of one size, so that a block's slab is found by masking its
+ * address. Given-back blocks are handed out first, newest first. A slab without live blocks goes back to the system
+ * unless it is its size's last. From a size's second slab on huge pages are asked for: a graph of a million nodes
+ * would otherwise spend more time on page faults than on being recorded.
+ */
+#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
+#endif
+#include "fg.h"
+
+#include <stdlib.h>
+#if defined(_WIN32)
+#include <malloc.h>
+#else
+#include <sys/mman.h>
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define PASS_THROUGH 1 /* the sanitizer sees every block */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define PASS_THROUGH 1
+#endif
+#endif
+
+#ifdef PASS_THROUGH
+
+void *fg_small_alloc(size_t bytes) { return fg_mem_alloc(bytes); }
+void fg_small_free(void *block) { fg_mem_free(block); }
+
+#else
+
+enum { GRAIN = 16, SIZES = FG_SMALL / GRAIN };
+#define SLAB_BYTES ((size_t)1 << 21) /* a huge page of x86-64 and of most arm64 systems */
+
+typedef struct slab {
+    struct slab *next, *previous; /* among the slabs of this size that have room */
+    void *given_back;             /* each block's first word leads to the next */
+    char *fresh, *end;            /* what was never handed out */
+    uint32_t live;
+    uint32_t size; /* index: blocks have (size + 1) * GRAIN bytes */
+    bool listed;
+} slab;
+
+static slab *with_room[SIZES];
+static uint32_t slabs[SIZES]; /* how many there are of each size */
+
+static void *map_slab(bool huge) {
+#if defined(_WIN32)
+    (void)huge;
+    return _aligned_malloc(SLAB_BYTES, SLAB_BYTES);
+#else
+    char *area = mmap(NULL, 2 * SLAB_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (area == MAP_FAILED) return NULL;
+    const size_t before = -(uintptr_t)area & (SLAB_BYTES - 1), after = SLAB_BYTES - before;
+    if (before) munmap(area, before);
+    if (after) munmap(area + before + SLAB_BYTES, after);
+#if defined(MADV_HUGEPAGE)
+    if (huge) (void)madvise(area + before, SLAB_BYTES, MADV_HUGEPAGE); /* only advice */
+#else
+    (void)huge;
+#endif
+    return area + before;
+#endif
+}
+
+static void unmap_slab(slab *s) {
+#if defined(_WIN32)
+    _aligned_free(s);
+#else
+    munmap(s, SLAB_BYTES);
+#endif
+}
+
+static void enlist(slab *s) {
+    s->previous = NULL;
+    s->next = with_room[s->size];
+    if (s->next) s->next->previous = s;
+    with_room[s->size] = s;
+    s->listed = true;
+}
+
+static void delist(slab *s) {
+    if (s->previous) {
+        s->previous->next = s->next;
+    } else {
+        with_room[s->size] = s->next;
+    }
+    if (s->next) s->next->previous = s->previous;
+    s->listed = false;
+}
+
+static slab *new_slab(uint32_t size) {
+    slab *s = map_slab(slabs[size] > 0);
+    if (!s) return NULL;
+    s->given_back = NULL;
+    s->fresh = (char *)s + ((sizeof *s + GRAIN - 1) & ~(size_t)(GRAIN - 1));
+    s->end = (char *)s + SLAB_BYTES;
+    s->live = 0;
+    s->size = size;
+    slabs[size]++;
+    enlist(s);
+    return s;
+}
+
+void *fg_small_alloc(size_t bytes) {
+    if (fg_mem_fails()) return NULL;
+    const uint32_t size = bytes ? (uint32_t)((bytes - 1) / GRAIN) : 0;
+    const size_t step = ((size_t)size + 1) * GRAIN;
+    slab *s = with_room[size];
+    if (!s && !(s = new_slab(size))) return NULL;
+    char *block = s->given_back;
+    if (block) {
+        s->given_back = *(void **)block;
+    } else {
+        block = s->fresh;
+        s->fresh += step;
+    }
+    s->live++;
+    if (!s->given_back && (size_t)(s->end - s->fresh) < step) delist(s);
+    return block;
+}
+
+void fg_small_free(void *block) {
+    if (!block) return;
+    slab *s = (slab *)((uintptr_t)block & ~(uintptr_t)(SLAB_BYTES - 1));
+    *(void **)block = s->given_back;
+    s->given_back = block;
+    if (!s->listed) enlist(s);
+    if (--s->live == 0 && slabs[s->size] > 1) {
+        delist(s);
+        slabs[s->size]--;
+        unmap_slab(s);
+    }
+}
+
+#endif
