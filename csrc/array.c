@@ -2,7 +2,7 @@
 #if defined(__linux__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE /* madvise */
 #endif
-#include "fg.h"
+#include "walk.h"
 
 #include <string.h>
 #if defined(__linux__)
@@ -120,6 +120,18 @@ fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t item
         a->data += -(uintptr_t)a->data & (LARGE_ALIGN - 1);
         advise_huge_pages(a->data, bytes);
     }
+    return a;
+}
+
+fg_array *fg_array_new_ordered(int ndim, const intptr_t *shape, const int *order, int dtype, uint32_t itemsize) {
+    fg_array *a = fg_array_new(ndim, shape, dtype, itemsize);
+    if (!a) return NULL;
+    intptr_t step = (intptr_t)itemsize;
+    for (int i = ndim - 1; i >= 0; i--) {
+        fg_strides(a)[order[i]] = step;
+        if (shape[order[i]] > 1) step *= shape[order[i]];
+    }
+    a->flags = (uint8_t)(geometry_flags(a) | FG_WRITEABLE);
     return a;
 }
 

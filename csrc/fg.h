@@ -83,6 +83,10 @@ extern void (*fg_owner_release)(void *owner);
 
 /* New C-ordered memory, uninitialised. NULL: out of memory. */
 fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t itemsize);
+/* Room for the elementwise result, of shape `shape`, of `n` arrays that broadcast to it: in memory its axes have the
+ * order that NumPy gives such a result (K order), because sums over it depend on that. NULL: out of memory. */
+fg_array *fg_array_new_kept(int n, fg_array *const *arrays, int ndim, const intptr_t *shape, int dtype,
+                            uint32_t itemsize);
 /* A view of `base` (same memory, same version counter) with another geometry. */
 fg_array *fg_array_view(fg_array *base, char *data, int ndim, const intptr_t *shape, const intptr_t *strides);
 /* Outside memory that `owner_take` keeps alive. `aligned`, `writeable`: what the caller knows of it. */

@@ -41,6 +41,34 @@ static void insert_axis(fg_walk *w, int first, int last) {
     memcpy(w->strides[place], strides, row);
 }
 
+fg_array *fg_array_new_kept(int n, fg_array *const *arrays, int ndim, const intptr_t *shape, int dtype,
+                            uint32_t itemsize) {
+    intptr_t strides[FG_MAXDIMS][FG_WALK_ARGS];
+    int order[FG_MAXDIMS], place; /* order: innermost first, until the last line */
+    for (int count = 0; count < ndim; count++) {
+        const int axis = ndim - 1 - count;
+        for (int k = 0; k < n; k++) {
+            const int own = axis - (ndim - arrays[k]->ndim);
+            const bool spread = own < 0 || fg_shape(arrays[k])[own] == 1;
+            strides[axis][k] = spread ? 0 : fg_strides(arrays[k])[own];
+        }
+        place = count;
+        for (int i = count - 1; i >= 0; i--) {
+            const int verdict = compare_axes(strides[axis], strides[order[i]], 0, n);
+            if (verdict < 0) break;
+            if (verdict > 0) place = i;
+        }
+        memmove(order + place + 1, order + place, (size_t)(count - place) * sizeof *order);
+        order[place] = axis;
+    }
+    for (int i = 0, j = ndim - 1; i < j; i++, j--) {
+        const int axis = order[i];
+        order[i] = order[j];
+        order[j] = axis;
+    }
+    return fg_array_new_ordered(ndim, shape, order, dtype, itemsize);
+}
+
 static bool continues(const fg_walk *w, int inner, int outer) {
     for (int k = 0; k < w->nargs; k++) {
         if (w->strides[outer][k] != w->strides[inner][k] * w->shape[inner]) return false;

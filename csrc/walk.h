@@ -59,6 +59,9 @@ void fg_cursor_begin(fg_cursor *c, const fg_walk *w, int k);
 void fg_cursor_gather(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize);
 void fg_cursor_scatter(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize);
 
+/* New memory whose axes, outermost first, lie in the given order. */
+fg_array *fg_array_new_ordered(int ndim, const intptr_t *shape, const int *order, int dtype, uint32_t itemsize);
+
 /* Move n elements of itemsize bytes. */
 void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_stride, intptr_t n, size_t itemsize);
 

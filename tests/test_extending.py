@@ -7,7 +7,6 @@ from numeric import assert_gradient, pairing
 import fastgrad as fg
 from fastgrad.ops import TABLE
 
-
 exp = TABLE["exp"]
 
 

@@ -131,9 +131,7 @@ def _check_writeable(op, target, base, operands):
         return
     if target.is_leaf and target._requires_grad:
         raise _errors.leaf_in_place(op.name)
-    if base is None:
-        return
-    if base.is_leaf and base._requires_grad:
+    if base is not None and base.is_leaf and base._requires_grad:
         raise _errors.view_of_leaf_in_place(op.name)
     wanted = any(isinstance(operand, Tensor) and operand.requires_grad for operand in operands)
     if target._blind and (wanted or base.requires_grad):
@@ -232,15 +230,10 @@ def _fitted(node, i, g, create_graph):
     if g is None:
         return None
     g, like = _carrier(g, create_graph), node.inputs[i]
-    if not _fits(g.shape, like.shape):
+    if any(n != m and 1 not in (n, m) for n, m in zip(g.shape[::-1], like.shape[::-1])):
         operand = node.op.operands[0 if node.op.variadic else i]
         raise _errors.vjp_shape(node.name(), operand, like.shape, g.shape)
     return _carrier(fit(g, like), create_graph)
-
-
-def _fits(shape, other):
-    """Whether two shapes broadcast (`np.broadcast_shapes` stops at 32 axes)."""
-    return all(n == m or n == 1 or m == 1 for n, m in zip(reversed(shape), reversed(other)))
 
 
 def _is_complex(value):

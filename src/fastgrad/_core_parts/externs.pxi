@@ -99,6 +99,7 @@ cdef extern from "fg.h" nogil:
     intptr_t* fg_shape(fg_array*)
     intptr_t* fg_strides(fg_array*)
     fg_array* fg_array_new(int ndim, const intptr_t* shape, int dtype, uint32_t itemsize)
+    fg_array* fg_array_new_kept(int n, fg_array** arrays, int ndim, const intptr_t* shape, int dtype, uint32_t itemsize)
     fg_array* fg_array_view(fg_array* base, char* data, int ndim, const intptr_t* shape, const intptr_t* strides)
     fg_array* fg_array_wrap(void* owner, char* data, int ndim, const intptr_t* shape, const intptr_t* strides,
                             int dtype, uint32_t itemsize, bint aligned, bint writeable)

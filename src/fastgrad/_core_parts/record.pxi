@@ -53,6 +53,11 @@ cdef int make_sink(Tensor t) except -1:
 
 # ---------------------------------------------------------------- elementwise, direct
 
+cdef inline intptr_t run_stride(fg_array* p) noexcept:
+    """What NumPy passes for a contiguous array: one element may have any stride, and some loops look at it."""
+    return fg_strides(p)[0] if p.ndim == 1 else p.itemsize
+
+
 cdef inline fg_array* run1(Row row, fg_array* p) except NULL:
     """A unary loop over an aligned array of a type the row has a loop for."""
     cdef fg_array* r
@@ -61,14 +66,19 @@ cdef inline fg_array* run1(Row row, fg_array* p) except NULL:
     cdef intptr_t strides[2]
     cdef int code = row.out_code[p.dtype]
     cdef uint32_t size = p.itemsize if code == p.dtype else code_size(code)
+    args[0] = p
+    if not p.flags & FG_CONTIGUOUS:
+        args[1] = new_kept(1, args, p.ndim, fg_shape(p), code, size)
+        run_loop(&row.loops[p.dtype], 2, args, p.size)
+        return args[1]
     r = new_array(p.ndim, fg_shape(p), code, size)
-    if p.flags & FG_CONTIGUOUS and p.size < RELEASE_GIL:
+    if p.size < RELEASE_GIL:
         data[0], data[1] = p.data, r.data
-        strides[0], strides[1] = p.itemsize, size
+        strides[0], strides[1] = run_stride(p), size
         if p.size:
             row.loops[p.dtype].fn(data, &p.size, strides, row.loops[p.dtype].data)
         return r
-    args[0], args[1] = p, r
+    args[1] = r
     run_loop(&row.loops[p.dtype], 2, args, r.size)
     return r
 
@@ -84,7 +94,7 @@ cdef inline fg_array* run2(Row row, fg_array* p, fg_array* q) except NULL:
     cdef uint32_t size = p.itemsize if code == p.dtype else code_size(code)
     if p.flags & q.flags & FG_CONTIGUOUS:
         big = NULL
-        strides[0] = strides[1] = p.itemsize
+        strides[0], strides[1] = run_stride(p), run_stride(q)
         if same_shape(p, q):
             big = p
         elif q.ndim == 0:
@@ -130,7 +140,14 @@ cdef fg_array* new_broadcast(Row row, int n, fg_array** args, int code, uint32_t
     cdef intptr_t shape[FG_MAXDIMS]
     if fg_broadcast(n, args, &ndim, shape) != FG_OK:
         raise _errors.not_broadcastable(row.name, [shape_of(args[i]) for i in range(n)])
-    return new_array(ndim, shape, code, size)
+    return new_kept(n, args, ndim, shape, code, size)
+
+
+cdef fg_array* new_kept(int n, fg_array** args, int ndim, intptr_t* shape, int code, uint32_t size) except NULL:
+    cdef fg_array* a = fg_array_new_kept(n, args, ndim, shape, code, size)
+    if a == NULL:
+        raise MemoryError
+    return a
 
 
 cdef uint32_t code_size(int code):
