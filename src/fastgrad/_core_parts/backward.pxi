@@ -337,7 +337,7 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
             if f is not None and suits(f, node, g):
                 return apply_program(run, node, f, grads, mask)
         elif row.code == SUM or row.code == MEAN:
-            if node.options is WHOLE or node.options is WHOLE_MEAN:
+            if node.direct:
                 return sum_vjp(run, node, g)
         elif row.code == MATMUL and node.direct:
             return matmul_vjp(run, node, g)
@@ -432,19 +432,20 @@ cdef fg_array* filled(fg_array* like, double value) except NULL:
 
 
 cdef int sum_vjp(fg_run* run, Node node, fg_array* g) except -1:
-    """The cotangent of a sum over everything, spread over the operand (no memory); of a mean, divided first."""
+    """The cotangent of a sum, spread over the operand (no memory); of a mean, divided first."""
     cdef fg_array* scaled
     cdef fg_array* count
     cdef fg_array* like = node.saved[0]
+    cdef dict options = node.options
     if like == NULL:
         return send(run, node.n.edges[0], fg_array_keep(g))
     if node.row.code == SUM:
-        return send(run, node.n.edges[0], spread(g, like))
-    count = weak_scalar(<double>like.size, g.dtype)
+        return send(run, node.n.edges[0], spread(g, like, options["axis"], options["keepdims"]))
+    count = weak_scalar(<double>(like.size // g.size), g.dtype)
     scaled = run2(DIVIDE, g, count)
     fg_array_drop(count)
     try:
-        return send(run, node.n.edges[0], spread(scaled, like))
+        return send(run, node.n.edges[0], spread(scaled, like, options["axis"], options["keepdims"]))
     finally:
         fg_array_drop(scaled)
 

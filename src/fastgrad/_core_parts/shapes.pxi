@@ -9,12 +9,11 @@ cdef dict WHOLE_MEAN = {"axis": None, "keepdims": False}
 
 cdef object apply_special(Row row, tuple operands, dict options):
     cdef Tensor x = <Tensor>operands[0]
-    if row.code == SUM:
-        if options == WHOLE:
-            return sum_all(row, x)
-    elif row.code == MEAN:
-        if options == WHOLE_MEAN:
-            return sum_all(row, x)
+    if row.code == SUM or row.code == MEAN:
+        if row.code == SUM and options["dtype"] is not None:
+            return None
+        out = sum_all(row, x) if options["axis"] is None and options["keepdims"] is False else None
+        return sum_axes(row, x, options) if out is None else out
     elif row.code == RESHAPE:
         if type(options["shape"]) in (int, tuple):
             return reshape(row, x, options)
@@ -70,17 +69,112 @@ cdef object sum_all(Row row, Tensor x):
         node = new_node(row, 1, 1)
         if a.ndim:
             node.saved[0] = like_of(a)
+        node.direct = True
         node.options = WHOLE if row.code == SUM else WHOLE_MEAN
         link_tensor(node, 0, x)
         came_from(out, node)
     return out
 
 
-cdef fg_array* spread(fg_array* g, fg_array* like) except NULL:
-    """`g` (one element) seen with like's shape; memory is shared."""
+# ---------------------------------------------------------------- sum and mean over some axes
+
+cdef bint reduced_axes(object axis, int ndim, bint* reduced) except *:
+    """Which axes `axis` (None, an int, a tuple of them) names; False where NumPy should judge it."""
+    cdef int i
+    for i in range(ndim):
+        reduced[i] = axis is None
+    if axis is None:
+        return True
+    for item in axis if type(axis) is tuple else (axis,):
+        if type(item) is not int or not -ndim <= item < ndim:
+            return False
+        i = item if item >= 0 else item + ndim
+        if reduced[i]:
+            return False
+        reduced[i] = True
+    return True
+
+
+cdef object sum_axes(Row row, Tensor x, dict options):
+    """A sum or mean over some axes, by the add loop in NumPy's own order."""
+    cdef fg_array* a = x.a
+    cdef fg_array* count
+    cdef fg_array* args[3]
+    cdef bint reduced[FG_MAXDIMS]
+    cdef Tensor out
+    cdef Node node
+    cdef fg_loop* add = add_loop(a.dtype)
+    if not direct or not is_real(a) or add == NULL or a.size == 0 or a.ndim == 0:
+        return None
+    if type(options["keepdims"]) is not bool or not reduced_axes(options["axis"], a.ndim, reduced):
+        return None
+    out = new_tensor(sum_over(a, reduced, options["keepdims"], add))
+    if row.code == MEAN:
+        if DIVIDE.loops[a.dtype].fn == NULL:
+            return None
+        count = weak_scalar(a.size // out.a.size, a.dtype)
+        args[0], args[1], args[2] = out.a, count, out.a
+        fg_loop_run(&DIVIDE.loops[a.dtype], 3, args)
+        fg_array_drop(count)
+    if fg_grad_enabled and wants_grad(x):
+        node = new_node(row, 1, 1)
+        node.direct = True
+        node.saved[0] = like_of(a)
+        node.options = options
+        link_tensor(node, 0, x)
+        came_from(out, node)
+    return out
+
+
+cdef fg_array* sum_over(fg_array* a, bint* reduced, bint keepdims, fg_loop* add) except NULL:
+    cdef intptr_t shape[FG_MAXDIMS]
     cdef intptr_t strides[FG_MAXDIMS]
+    cdef int i, ndim = 0
+    cdef fg_array* part
+    cdef fg_array* out
+    cdef fg_array* into
+    for i in range(a.ndim):
+        if keepdims or not reduced[i]:
+            shape[ndim] = 1 if reduced[i] else fg_shape(a)[i]
+            strides[ndim] = fg_strides(a)[i]
+            ndim += 1
+    part = fg_array_view(a, a.data, ndim, shape, strides)  # its strides decide the order of the result's axes
+    out = NULL if part == NULL else fg_array_new_kept(1, &part, ndim, shape, a.dtype, a.itemsize)
+    fg_array_drop(part)
+    if out == NULL:
+        raise MemoryError
+    memset(out.data, 0, out.size * out.itemsize)
+    ndim = 0
+    for i in range(a.ndim):
+        shape[i] = 1 if reduced[i] else fg_shape(a)[i]
+        strides[i] = 0
+        if keepdims or not reduced[i]:
+            strides[i] = fg_strides(out)[ndim]
+            ndim += 1
+    into = fg_array_view(out, out.data, a.ndim, shape, strides)
+    if into == NULL:
+        fg_array_drop(out)
+        raise MemoryError
+    if a.size >= RELEASE_GIL:
+        with nogil:
+            fg_loop_reduce(add, into, a)
+    else:
+        fg_loop_reduce(add, into, a)
+    fg_array_drop(into)
+    return out
+
+
+cdef fg_array* spread(fg_array* g, fg_array* like, object axis, bint keepdims) except NULL:
+    """`g`, what a sum of `like` over `axis` gave, seen with like's shape; memory is shared."""
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef bint reduced[FG_MAXDIMS]
+    cdef int i, k = 0
     cdef fg_array* r
-    memset(strides, 0, like.ndim * sizeof(intptr_t))
+    reduced_axes(axis, like.ndim, reduced)
+    for i in range(like.ndim):
+        strides[i] = 0 if reduced[i] else fg_strides(g)[k]
+        if keepdims or not reduced[i]:
+            k += 1
     r = fg_array_view(g, g.data, like.ndim, fg_shape(like), strides)
     if r == NULL:
         raise MemoryError
