@@ -5,7 +5,10 @@ name = "compiled"
 
 cdef dict plain_options(dict options):
     """Options are plain NumPy: a Tensor among them that requires grad raises."""
-    return {key: plain(value) for key, value in options.items()} if options else options
+    for value in options.values():
+        if value is not None and type(value) not in (bool, int, float, str):
+            return {key: plain(value) for key, value in options.items()}
+    return options
 
 
 cdef object call(Row row, tuple operands, dict options):
@@ -52,7 +55,7 @@ def bind(op):
     """The public function of a row: takes Tensors, ndarrays, scalars and sequences, and gives Tensors."""
     cdef Row row = row_of(op)
     row.method_name = op.name.encode()
-    row.method_doc = (op.doc or op.name).encode()
+    row.method_doc = f"{op.name}({op.text_signature})\n--\n\n{op.doc}".encode()  # what `inspect.signature` reads
     row.method.ml_name = row.method_name
     row.method.ml_meth = <PyCFunction><void*>row_call
     row.method.ml_flags = METH_FASTCALL | METH_KEYWORDS

@@ -169,6 +169,27 @@ class Op:
             self._bind.__name__ = self._bind.__qualname__ = self.name
         return self._bind
 
+    @property
+    def text_signature(self):
+        """The public call's parameters as text: ``x, axis=None``."""
+        if self._bind is None or self._bind.__name__ == self.name:
+            return self.signature.replace("*", "", 1).replace(";", ",") if self.variadic else self.signature.replace(";", ",")
+        code, defaults = self._bind.__code__, self._bind.__defaults__ or ()
+        count = code.co_argcount
+        names = code.co_varnames[: count + code.co_kwonlyargcount]
+        parts = list(names[: count - len(defaults)])
+        parts += [f"{name}={value!r}" for name, value in zip(names[count - len(defaults) : count], defaults)]
+        rest = count + code.co_kwonlyargcount
+        if code.co_flags & 0x04:  # CO_VARARGS
+            parts.append("*" + code.co_varnames[rest])
+        elif code.co_kwonlyargcount:
+            parts.append("*")
+        given = self._bind.__kwdefaults__ or {}
+        parts += [f"{name}={given[name]!r}" if name in given else name for name in names[count:]]
+        if code.co_flags & 0x08:  # CO_VARKEYWORDS
+            parts.append("**" + code.co_varnames[rest + bool(code.co_flags & 0x04)])
+        return ", ".join(parts)
+
     def vjps(self, g, out, operands, options, wanted):
         """The cotangents of the wanted operands (None for the others), as the row's formulas give them."""
         if self.joint:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import string
-
 import numpy as np
 
 from ._doc import doc as _doc
 from ._row import case
 from ._row import register as _op
 from .shaping import expand_dims, matrix_transpose, squeeze, transpose
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # what einsum's subscripts are made of
 
 # ---------------------------------------------------------------- matmul --
 # A vector stands for a matrix with one row (left) or one column (right). Batches that were broadcast are
@@ -79,7 +79,7 @@ def _from_lists(args):
     """``x, [0, 1], y, [1, 2], [0, 2]`` in the form with a string."""
     pairs = len(args) // 2
     labels = sorted({i for part in args[1 : 2 * pairs : 2] for i in part if i is not Ellipsis})
-    letter = {i: string.ascii_letters[n] for n, i in enumerate(labels)} | {Ellipsis: "..."}
+    letter = {i: _LETTERS[n] for n, i in enumerate(labels)} | {Ellipsis: "..."}
     words = ["".join(letter[i] for i in part) for part in (*args[1 : 2 * pairs : 2], *args[2 * pairs :])]
     text = ",".join(words[:pairs]) + ("->" + words[pairs] if len(args) % 2 else "")
     return (text, *args[0 : 2 * pairs : 2])
@@ -89,7 +89,7 @@ def _einsum_words(subscripts, operands):
     """The labels of each operand and of the result, with letters of their own for what ``...`` stands for."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     words = left.split(",")
-    unused = [c for c in string.ascii_letters if c not in left]
+    unused = [c for c in _LETTERS if c not in left]
     named = [len(word.replace("...", "")) for word in words]
     extra = [x.ndim - n if "..." in word else 0 for word, n, x in zip(words, named, operands)]
     dots = "".join(unused[: max(extra, default=0)])
@@ -107,7 +107,7 @@ def _einsum_dx(i, g, operands, words, right, optimize):
     the diagonal: an identity matrix puts g back there.
     """
     labels, more, word, x = set(right).union(*words[:i], *words[i + 1 :]), [], "", operands[i]
-    unused = [c for c in string.ascii_letters if c not in "".join((*words, right))]
+    unused = [c for c in _LETTERS if c not in "".join((*words, right))]
     for label, n in zip(words[i], x.shape):
         if label in word:
             twin = unused.pop()
