@@ -38,6 +38,19 @@ def plain(value):
     return value
 
 
+def frozen(options):
+    """Options to keep with a node: plain NumPy, and no array that the caller may still write to."""
+    return {key: _copied(plain(value)) for key, value in options.items()}
+
+
+def _copied(value):
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if type(value) in (tuple, list):
+        return type(value)(map(_copied, value))
+    return value
+
+
 def pow_row(dtype, exponent):
     """The row that ``array ** exponent`` is: `ndarray.__pow__` has its own for three Python scalars.
 

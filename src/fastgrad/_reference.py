@@ -12,7 +12,7 @@ from _thread import _local  # threading.local, without importing threading
 import numpy as np
 
 from . import _errors
-from ._methods import TensorMethods, add_operators, plain
+from ._methods import TensorMethods, add_operators, frozen
 from ._reads import fused
 from ._reference_graph import AccumulateGrad, Node, Run, add_hook, is_array, reachable
 from .ops import TABLE
@@ -72,7 +72,7 @@ def _call(op, arrays, options):
 
 def apply(op, operands, options):
     """Run a row on Tensors, arrays and scalars, and record it where a gradient is wanted."""
-    options = {key: plain(value) for key, value in options.items()}
+    options = frozen(options)
     if op.derived and not fused(op, options):
         return op.fn(*map(_as_operand, operands), **options)
     arrays = _arrays(op, operands)
@@ -143,7 +143,7 @@ def _check_writeable(op, target, base, operands):
 
 def write(op, target, others, options):
     """``target op= others``; see Note [Versions and views]."""
-    options = {key: plain(value) for key, value in options.items()}
+    options = frozen(options)
     base, array, operands = target._base, target._array, (target, *others)
     _check_writeable(op, target, base, operands)
     if op.multi or (op.derived and not fused(op, options)):

@@ -384,7 +384,7 @@ cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads, unsi
                 outputs[i] = new_like(g)
             made += 1
         if made:
-            run_program(p, inputs, outputs, g.size)
+            run_program(f, p, inputs, outputs, g.size)
         for i in range(node.n.nin):
             if not mask >> i & 1:
                 continue

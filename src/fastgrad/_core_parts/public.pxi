@@ -4,10 +4,10 @@ name = "compiled"
 
 
 cdef dict plain_options(dict options):
-    """Options are plain NumPy: a Tensor among them that requires grad raises."""
+    """Options as `_methods.frozen` has them, at no cost where they are plain anyway."""
     for value in options.values():
         if value is not None and type(value) not in (bool, int, float, str):
-            return {key: plain(value) for key, value in options.items()}
+            return frozen(options)
     return options
 
 

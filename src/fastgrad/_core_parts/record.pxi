@@ -125,10 +125,25 @@ cdef inline bint same_shape(fg_array* p, fg_array* q) noexcept:
     return True
 
 
+cdef inline void hold(int n, fg_array** args) noexcept:
+    """Keep arrays alive while other threads, which may drop theirs, run."""
+    cdef int i
+    for i in range(n):
+        fg_array_keep(args[i])
+
+
+cdef inline void let_go(int n, fg_array** args) noexcept:
+    cdef int i
+    for i in range(n):
+        fg_array_drop(args[i])
+
+
 cdef int run_loop(fg_loop* loop, int nargs, fg_array** args, intptr_t size) except -1:
     if size >= RELEASE_GIL:
+        hold(nargs, args)
         with nogil:
             fg_loop_run(loop, nargs, args)
+        let_go(nargs, args)
     elif size:
         fg_loop_run(loop, nargs, args)
     return 0
@@ -356,7 +371,7 @@ cdef object apply_fused(Row row, tuple operands):
         out = new_broadcast(row, nin, args, code, code_size(code))
         for i in range(f.ninputs):
             inputs[i] = args[f.sources[i]]
-        run_program(p, inputs, &out, out.size)
+        run_program(f, p, inputs, &out, out.size)
         result = new_tensor(out)
     finally:
         for i in range(n):
@@ -365,10 +380,12 @@ cdef object apply_fused(Row row, tuple operands):
     return result
 
 
-cdef int run_program(fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size) except -1:
+cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size) except -1:
     if size >= RELEASE_GIL:
+        hold(f.ninputs, inputs)
         with nogil:
             fg_program_run(p, inputs, outputs)
+        let_go(f.ninputs, inputs)
     elif size:
         fg_program_run(p, inputs, outputs)
     return 0

@@ -44,8 +44,10 @@ cdef fg_array* sum_of(fg_array* a) except NULL:
     data[0], data[1], data[2] = r.data, a.data, r.data
     strides[0], strides[1], strides[2] = 0, a.itemsize, 0
     if a.size >= RELEASE_GIL:
+        hold(1, &a)
         with nogil:
             add.fn(data, &a.size, strides, add.data)
+        let_go(1, &a)
     elif a.size:
         add.fn(data, &a.size, strides, add.data)
     return r
@@ -156,8 +158,10 @@ cdef fg_array* sum_over(fg_array* a, bint* reduced, bint keepdims, fg_loop* add)
         fg_array_drop(out)
         raise MemoryError
     if a.size >= RELEASE_GIL:
+        hold(1, &a)
         with nogil:
             fg_loop_reduce(add, into, a)
+        let_go(1, &a)
     else:
         fg_loop_reduce(add, into, a)
     fg_array_drop(into)
@@ -395,8 +399,12 @@ cdef fg_array* matmul_of(fg_array* p, fg_array* q) except? NULL:
     strides[5], strides[6] = fg_strides(q)[0], fg_strides(q)[1]
     strides[7], strides[8] = fg_strides(r)[0], fg_strides(r)[1]
     if shape[0] * shape[1] * dims[2] >= RELEASE_GIL:
+        hold(1, &p)
+        hold(1, &q)
         with nogil:
             MAT_loop(p.dtype).fn(data, dims, strides, MAT_loop(p.dtype).data)
+        let_go(1, &p)
+        let_go(1, &q)
     else:
         MAT.loops[p.dtype].fn(data, dims, strides, MAT.loops[p.dtype].data)
     return r
