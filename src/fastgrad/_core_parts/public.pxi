@@ -3,11 +3,20 @@
 name = "compiled"
 
 
+cdef inline bint is_plain(object value):
+    return value is None or type(value) in (bool, int, float, str)
+
+
 cdef dict plain_options(dict options):
     """Options as `_methods.frozen` has them, at no cost where they are plain anyway."""
     for value in options.values():
-        if value is not None and type(value) not in (bool, int, float, str):
+        if is_plain(value):
+            continue
+        if type(value) is not tuple:
             return frozen(options)
+        for item in value:
+            if not is_plain(item):
+                return frozen(options)
     return options
 
 

@@ -173,7 +173,11 @@ class Op:
     def text_signature(self):
         """The public call's parameters as text: ``x, axis=None``."""
         if self._bind is None or self._bind.__name__ == self.name:
-            return self.signature.replace("*", "", 1).replace(";", ",") if self.variadic else self.signature.replace(";", ",")
+            return (
+                self.signature.replace("*", "", 1).replace(";", ",")
+                if self.variadic
+                else self.signature.replace(";", ",")
+            )
         code, defaults = self._bind.__code__, self._bind.__defaults__ or ()
         count = code.co_argcount
         names = code.co_varnames[: count + code.co_kwonlyargcount]
