@@ -37,6 +37,9 @@ public = {name: backend.bind(op) for name, op in TABLE.items() if name not in IN
 public.update((alias, public[name]) for alias, name in ALIASES.items())
 
 
+_OWN = frozenset(TABLE)  # the names that `register_op` will not give away
+
+
 def backend_name():
     """Which backend computes: ``"compiled"`` or ``"reference"``.
 
@@ -58,7 +61,7 @@ def register_op(name, fn, signature, **row):
     Parameters
     ----------
     name : str
-        A name that no other operation has. The graph shows ``<NameBackward>``.
+        A name that none of fastgrad's own operations has; one of yours is replaced. The graph shows ``<NameBackward>``.
     fn : callable
         The forward on ndarrays: ``fn(*operands, **options)``.
     signature : str
@@ -76,7 +79,7 @@ def register_op(name, fn, signature, **row):
     Raises
     ------
     ValueError
-        If the name is taken, or the row contradicts itself.
+        If the name is one of fastgrad's, or the row contradicts itself.
 
     Examples
     --------
@@ -84,11 +87,11 @@ def register_op(name, fn, signature, **row):
     >>> import fastgrad as fg
     >>> cumulate = fg.register_op(
     ...     "cumulate", lambda x: np.cumsum(x), "x",
-    ...     vjp=lambda g, out, x: fg.ops.TABLE["flip"](cumulate(fg.ops.TABLE["flip"](g))),
+    ...     vjp=lambda g, out, x: fg.flip(cumulate(fg.flip(g))),
     ... )
     >>> x = fg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> cumulate(x).sum().backward()
     >>> x.grad
     tensor([3., 2., 1.])
     """
-    return backend.bind(register(name, fn, signature, **row))
+    return backend.bind(register(name, fn, signature, replace=name not in _OWN, **row))

@@ -24,6 +24,14 @@ def not_numeric(where, dtype):
     )
 
 
+def tensors_in_sequence(where):
+    """A list of Tensors as data: making one array of them would lose their graphs."""
+    return RuntimeError(
+        f"{where}: a sequence holds Tensors that require grad, and an array made of it would lose their graph; "
+        "use fastgrad.stack (or detach() them)"
+    )
+
+
 def requires_grad_dtype(dtype):
     """`requires_grad=True` for what has no gradient."""
     return RuntimeError(f"only Tensors of floating point and complex dtype can require gradients, got {dtype!s}")
@@ -71,6 +79,18 @@ def multi_view_in_place(op_name, maker):
 
 def read_only(op_name):
     return ValueError(f"{op_name}: assignment destination is read-only")
+
+
+def matmul_shapes(x, y):
+    return ValueError(f"matmul: shapes {tuple(x)} and {tuple(y)} do not fit: {_matmul_reason(x, y)}")
+
+
+def _matmul_reason(x, y):
+    if not x or not y:
+        return "a 0-d array has no rows or columns, use *"
+    if x[-1] != y[max(len(y) - 2, 0)]:
+        return f"{x[-1]} columns and {y[max(len(y) - 2, 0)]} rows"
+    return "the axes before the last two do not broadcast"
 
 
 def in_place_shape(op_name, target, result):
@@ -181,7 +201,10 @@ def not_tensor(where, value):
 
 
 def no_graph(index):
-    return RuntimeError(f"element {index} of tensors does not require grad and does not have a grad_fn")
+    return RuntimeError(
+        f"element {index} of tensors does not require grad and does not have a grad_fn; "
+        "was a leaf made without requires_grad=True, or the result under no_grad?"
+    )
 
 
 def not_scalar(shape):

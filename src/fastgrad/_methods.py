@@ -51,20 +51,20 @@ def _copied(value):
     return value
 
 
-def pow_row(dtype, exponent):
-    """The row that ``array ** exponent`` is: `ndarray.__pow__` has its own for three Python scalars.
+def pow_call(dtype, exponent):
+    """What ``array ** exponent`` is: a row, its operands after the array, and its options.
 
-    Gives a row on one operand (square, reciprocal, sqrt), or `power`, on both.
+    `ndarray.__pow__` has loops of its own for three Python scalars, and so have we.
     """
-    if dtype.kind in "fc":
-        if type(exponent) is int:
-            if exponent == 2:
-                return TABLE["square"]
-            if exponent == -1:
-                return TABLE["reciprocal"]
-        elif type(exponent) is float and exponent == 0.5:
-            return TABLE["sqrt"]
-    return TABLE["power"]
+    kind = type(exponent)
+    if dtype.kind in "fc" and (kind is int or kind is float):
+        if kind is int and exponent in (2, -1):
+            return TABLE["square" if exponent == 2 else "reciprocal"], (), {}
+        if kind is float and exponent == 0.5:
+            return TABLE["sqrt"], (), {}
+        if dtype.kind == "f":
+            return TABLE["scalar_power"], (), {"exponent": exponent}
+    return TABLE["power"], (exponent,), {}
 
 
 #: Operators of one operand and of two: dunder -> row. `**`, `divmod` and `round` are more than one row.
@@ -101,8 +101,8 @@ def _operators(op):
 def _power(self, exponent):
     if _foreign(exponent):
         return NotImplemented
-    op = pow_row(self.dtype, exponent)
-    return self._apply_op(op, (self, exponent)[: len(op.operands)], {})
+    op, others, options = pow_call(self.dtype, exponent)
+    return self._apply_op(op, (self, *others), options)
 
 
 def _getitem(self, index):
@@ -149,27 +149,11 @@ class Handle:
 
 
 # NumPy functions that look at shapes, dtypes and memory, or answer yes or no: no gradient is lost on them.
-_ABOUT = frozenset(
-    [
-        "shape",
-        "ndim",
-        "size",
-        "result_type",
-        "can_cast",
-        "min_scalar_type",
-        "common_type",
-        "iscomplexobj",
-        "isrealobj",
-        "may_share_memory",
-        "shares_memory",
-        "array_equal",
-        "array_equiv",
-        "allclose",
-        "array_repr",
-        "array_str",
-        "array2string",
-    ]
-)
+_ABOUT = frozenset([
+    "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type", "iscomplexobj",
+    "isrealobj", "may_share_memory", "shares_memory", "array_equal", "array_equiv", "allclose", "array_repr",
+    "array_str", "array2string",
+])  # fmt: skip
 
 
 def _about(value):
@@ -409,8 +393,8 @@ class TensorMethods:
         """``self **= exponent``."""
         if _foreign(exponent):
             return NotImplemented
-        op = pow_row(self.dtype, exponent)
-        return self._inplace_op(op, self, (exponent,) if op is TABLE["power"] else (), {})
+        op, others, options = pow_call(self.dtype, exponent)
+        return self._inplace_op(op, self, others, options)
 
     def clamp_(self, min=None, max=None):
         """Write in place what `clip` gives."""
@@ -453,36 +437,10 @@ def _named(method, name, doc):
 
 def _add_methods():
     names = [
-        "sum",
-        "mean",
-        "prod",
-        "std",
-        "var",
-        "min",
-        "max",
-        "argmin",
-        "argmax",
-        "cumsum",
-        "cumprod",
-        "ravel",
-        "swapaxes",
-        "repeat",
-        "take",
-        "sort",
-        "argsort",
-        "clip",
-        "clamp",
-        "round",
-        "dot",
-        "trace",
-        "diagonal",
-        "nonzero",
-        "conj",
-        "conjugate",
-        "astype",
-        "all",
-        "any",
-    ]
+        "sum", "mean", "prod", "std", "var", "min", "max", "argmin", "argmax", "cumsum", "cumprod", "ravel",
+        "swapaxes", "squeeze", "copy", "repeat", "take", "sort", "argsort", "clip", "clamp", "round", "dot", "trace",
+        "diagonal", "nonzero", "conj", "conjugate", "astype", "all", "any",
+    ]  # fmt: skip
     in_place = {"mul_": "multiply", "div_": "divide", "floor_divide_": "floor_divide", "remainder_": "remainder"}
     for name, op in TABLE.items():
         if len(op.operands) == 1 and not op.options and not op.variadic and (op.elementwise or op.derived):

@@ -38,7 +38,10 @@ def _set_grad_enabled(enabled):
 
 
 def _numeric(value, where):
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except RuntimeError:
+        raise _errors.tensors_in_sequence(where) from None
     if array.dtype.kind not in "biufc":
         raise _errors.not_numeric(where, array.dtype)
     return array

@@ -36,7 +36,12 @@ class Sym:
 
     __slots__ = ("index", "trace")
     __hash__ = None
-    __array_ufunc__ = None  # `ndarray op Sym` goes to Sym's reflected operator
+
+    def __array_ufunc__(self, ufunc, method, *operands, **options):
+        for op in TABLE.values():
+            if op.fn is ufunc and method == "__call__" and not options:
+                return self._apply_op(op, operands, {})
+        raise NotElementwise(f"np.{ufunc.__name__} has no row")
 
     def __init__(self, trace, index):
         self.trace, self.index = trace, index
@@ -154,18 +159,29 @@ def _reverse(trace, g, out, operands, wanted):
         op, indices = node[0], node[1:]
         if op.vjp is None:
             continue
-        syms = [Sym(trace, j) for j in indices]
+        # a constant is given as a number: some formulas are simpler for one
+        syms = [float(trace.nodes[j][1]) if trace.nodes[j][0] == "const" else Sym(trace, j) for j in indices]
         for j, grad in zip(indices, op.vjps(cotangents[i], Sym(trace, i), syms, {}, [leads[j] for j in indices])):
             if grad is not None:
                 cotangents[j] = cotangents[j] + grad if j in cotangents else trace.lift(grad)
     return [cotangents.get(sym.index, 0.0) if want else None for sym, want in zip(operands, wanted)]
 
 
+def _traced(expression, operands, options):
+    """The expression on Syms. One that fails there may be right on Tensors, where it then fails or not."""
+    try:
+        return expression(*operands, **(options or {}))
+    except NotElementwise:
+        raise
+    except Exception as error:
+        raise NotElementwise(f"the expression cannot be traced: {error}") from error
+
+
 def forward_program(op, options=None):
     """The program of a composite row's expression, of its operands in order."""
     trace = Trace()
     operands = _operand_syms(trace, op)
-    out = op.fn(*operands, **(options or {}))
+    out = _traced(op.fn, operands, options)
     return _emit(trace, [trace.lift(out)], op.operands)
 
 
@@ -175,11 +191,11 @@ def vjp_program(op, wanted, options=None):
     g = trace.input("g")
     operands = _operand_syms(trace, op)
     if op.derived:
-        out = trace.lift(op.fn(*operands, **(options or {})))
+        out = trace.lift(_traced(op.fn, operands, options))
         grads = _reverse(trace, g, out, operands, wanted)
         aliases = {out.index: trace.input("out").index}
     elif op.elementwise:
-        grads = op.vjps(g, trace.input("out"), operands, options or {}, wanted)
+        grads = _traced(op.vjps, (g, trace.input("out"), operands, options or {}, wanted), None)
         aliases = {}
     else:
         raise NotElementwise(f"{op.name} is not elementwise")

@@ -143,7 +143,11 @@ cdef object value_of(fg_array* a):
 
 cdef ndarray as_nd(object value, where):
     """What any operand that is no Tensor means as an array; refuses what is not made of numbers."""
-    cdef ndarray nd = np.asarray(value)
+    cdef ndarray nd
+    try:
+        nd = np.asarray(value)
+    except RuntimeError:
+        raise _errors.tensors_in_sequence(where) from None
     if not is_number(cnp.PyArray_TYPE(nd)):
         raise _errors.not_numeric(where, nd.dtype)
     return nd

@@ -84,20 +84,8 @@ cdef Tensor from_array(object array, bint requires_grad):
 
 
 cdef object as_data(object data, where):
-    """Any data as an ndarray; Tensors lose their graph."""
-    if is_tensor(data):
-        return to_nd((<Tensor>data).a)
-    if isinstance(data, (list, tuple)):
-        data = without_tensors(data)
-    return as_nd(data, where)
-
-
-cdef object without_tensors(object data):
-    if is_tensor(data):
-        return to_nd((<Tensor>data).a)
-    if isinstance(data, (list, tuple)):
-        return [without_tensors(item) for item in data]
-    return data
+    """Any data as an ndarray; a Tensor loses its graph."""
+    return to_nd((<Tensor>data).a) if is_tensor(data) else as_nd(data, where)
 
 
 cdef Tensor cast(Tensor t, object dtype):

@@ -259,7 +259,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add to each leaf's `grad` the gradient of this Tensor; see `fastgrad.autograd.backward`."""
-        backward(self, gradient, retain_graph, create_graph, inputs)
+        backward(self, (gradient,), retain_graph, create_graph, inputs)
 
     def detach(self):
         """The same memory and version counter without the graph."""
@@ -279,7 +279,10 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     @data.setter
     def data(self, value):
-        cdef Tensor t = to_tensor(value, "data")
+        cdef Tensor t
+        if not is_tensor(value):
+            raise _errors.not_tensor("data", value)
+        t = <Tensor>value
         if t.dtype != self.dtype and (wants_grad(self) or self._grad is not None):
             raise _errors.grad_dtype(self.dtype, t.dtype)
         cdef fg_array* old = self.a
@@ -331,8 +334,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
         if modulus is not None or not is_operand(x) or not is_operand(y):
             return NotImplemented
         if is_tensor(x) and is_weak_real(y):
-            row = row_of(pow_row((<Tensor>x).dtype, y))
-            return apply_binary(row, x, y) if row is POWER else apply_unary(row, <Tensor>x)
+            op, others, options = pow_call((<Tensor>x).dtype, y)
+            return apply(row_of(op), (x, *others), options)
         return operate(POWER, x, y)
 
     def __neg__(self):
@@ -386,8 +389,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def __ipow__(self, y, modulus):
         if modulus is not None or not is_operand(y):
             return NotImplemented
-        op = pow_row(self.dtype, y)
-        return inplace(op, self, (y,) if op is TABLE["power"] else (), {})
+        op, others, options = pow_call(self.dtype, y)
+        return inplace(op, self, others, options)
 
     def __imatmul__(self, y):
         return operate_in_place(MAT, self, y)

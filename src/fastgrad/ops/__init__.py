@@ -19,7 +19,9 @@ ALIASES = {
 }  # fmt: skip
 
 #: Rows that formulas and the engine are made of, and that are no functions of the public namespace.
-INTERNAL = frozenset({"as_view", "copy_slices", "getitem", "logistic_loss", "peak", "put_add", "recurrence", "setitem"})
+INTERNAL = frozenset(
+    {"as_view", "copy_slices", "getitem", "logistic_loss", "peak", "put_add", "recurrence", "scalar_power", "setitem"}
+)
 
 for _row in TABLE.values():
     _row.doc = complete(_row)

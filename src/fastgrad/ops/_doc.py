@@ -18,6 +18,7 @@ OPTIONS = {
     "decimals": ("int", "Digits kept after the point."),
     "reduction": ('{"mean", "sum", "none"}', "How the losses are put together."),
     "approximate": ('{"none", "tanh"}', "The exact function, or the approximation through tanh."),
+    "exponent": ("int or float", "The power."),
     "index": ("index", "Anything NumPy takes between brackets."),
     "indices_or_sections": ("int or sequence of int", "Number of equal parts, or where to cut."),
     "mode": ("str", '"constant", "empty", "edge", "wrap", "reflect" or "symmetric", as in `numpy.pad`.'),
@@ -71,8 +72,8 @@ def complete(op):
     for name in op.operands:
         parameters += [f"{name} : sequence of array_like" if op.variadic else f"{name} : array_like"]
     for name in op.options:
-        kind, meaning = OPTIONS.get(f"{op.name}.{name}") or OPTIONS[name]
-        parameters += [f"{name} : {kind}", f"    {meaning}"]
+        known = OPTIONS.get(f"{op.name}.{name}") or OPTIONS.get(name)
+        parameters += [f"{name} : {known[0]}", f"    {known[1]}"] if known else [name]
     result = "tuple of Tensor" if op.multi else "Tensor"
     about = "Of the broadcast shape" if len(op.operands) > 1 else "Of the shape of the operand"
     returns = [result, f"    {about}, with the dtype that NumPy gives it."] if op.elementwise else [result]

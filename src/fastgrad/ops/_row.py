@@ -14,7 +14,7 @@ TABLE: dict[str, Op] = {}
 
 _GRAD_NAMES = {
     "multiply": "MulBackward", "subtract": "SubBackward", "divide": "DivBackward", "power": "PowBackward",
-    "negative": "NegBackward", "copy_slices": "CopySlices",
+    "scalar_power": "PowBackward", "negative": "NegBackward", "copy_slices": "CopySlices",
 }  # fmt: skip
 
 DERIVED = "derived"  # the default of `vjp=`: derive it from the expression in `fn`
@@ -39,6 +39,20 @@ class Like:
         for n in self.shape:
             size *= n
         return size
+
+    def _no_values(self, *_, **__):
+        raise TypeError(
+            "a vjp computes with an operand (or `out`) that its row does not save: name it in saves=; "
+            "without that there are only its shape and dtype"
+        )
+
+    __array__ = __array_ufunc__ = __array_function__ = __getitem__ = __neg__ = __abs__ = __float__ = _no_values
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _no_values
+    __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __lt__ = __le__ = __gt__ = __ge__ = _no_values
+
+    @classmethod
+    def _apply_op(cls, op, operands, options):
+        cls._no_values(None)
 
     def __repr__(self):
         return f"Like(shape={self.shape}, dtype={self.dtype})"
@@ -219,9 +233,9 @@ class Op:
         return f"<operation {self.name}({self.signature})>"
 
 
-def register(name, fn, signature, **row):
+def register(name, fn, signature, *, replace=False, **row):
     """Make a row and put it in the table (see `Op` for the parameters)."""
-    if name in TABLE:
+    if name in TABLE and not replace:
         raise ValueError(f"an operation named {name!r} is registered already")
     op = TABLE[name] = Op(name, fn, signature, **row)
     return op

@@ -72,9 +72,13 @@ def _mse_loss(x, y, reduction="mean"):
 def _cross_entropy(x, y, reduction="mean"):
     """The class axis is 1, or 0 where there is no batch. Integer `y`: classes; otherwise: their probabilities."""
     axis = 1 if x.ndim > 1 else 0
+    y = y if hasattr(y, "dtype") else np.asarray(y)
     if y.dtype.kind not in "iu":
         if y.shape != x.shape:
-            raise ValueError(f"cross_entropy: probabilities of shape {y.shape} for scores of shape {x.shape}")
+            raise ValueError(
+                f"cross_entropy: probabilities of shape {y.shape} for scores of shape {x.shape} "
+                f"(classes must be integers, not {y.dtype})"
+            )
         losses = negative(sum(y * _log_softmax(x, axis), axis=axis))
     else:
         z = x - peak(x, axis)

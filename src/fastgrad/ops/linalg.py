@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import _errors
 from ._doc import doc as _doc
 from ._row import case
 from ._row import register as _op
@@ -14,6 +15,13 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # what einsum
 # ---------------------------------------------------------------- matmul --
 # A vector stands for a matrix with one row (left) or one column (right). Batches that were broadcast are
 # summed by the engine.
+
+
+def _matmul(x, y):
+    try:
+        return np.matmul(x, y)
+    except ValueError:
+        raise _errors.matmul_shapes(np.shape(x), np.shape(y)) from None
 
 
 def _matmul_dx(g, out, x, y):
@@ -143,7 +151,7 @@ _EINSUMS = [
 # ---------------------------------------------------------------- the rows --
 
 matmul = _op(
-    "matmul", np.matmul, "x, y", vjp=(_matmul_dx, _matmul_dy), saves="x, y",
+    "matmul", _matmul, "x, y", vjp=(_matmul_dx, _matmul_dy), saves="x, y",
     cases=[case((2, 3), (3, 4)), case((3,), (3,)), case((3,), (3, 2)), case((2, 3), (3,)),
            case((4, 2, 3), (3, 2)), case((2, 3), (4, 3, 2)),
            case((4, 1, 2, 3), (5, 3, 2)), case((3,), (4, 3, 2)), case((4, 2, 3), (3,)), case((2, 0), (0, 3)),
