@@ -1,9 +1,10 @@
 """What recording costs, and what a short graph costs, for very small tensors.
 
-    python benchmarks/recording.py [--quick] [--check]
+    python benchmarks/recording.py [--quick] [--check] [--all]
 
 Recording: an operation on tensors that require grad, its node and its result made and freed again, beside NumPy's own
 call that records nothing. Chain: ten times ``y = tanh(y * x + 1)`` on one element, its sum and the gradient of that.
+``--all`` adds operations of every kind, those that cost more than NumPy's call among them; they have no limit.
 Everything runs in this process, in turns; the least time counts.
 """
 
@@ -13,6 +14,7 @@ import timeit
 
 import numpy as np
 
+import fastgrad as fg
 from fastgrad._cli._peers import OPERATIONS, installed
 from fastgrad._cli._terminal import Progress, duration, table
 from fastgrad._cli._timing import interleaved
@@ -20,6 +22,20 @@ from fastgrad._cli._timing import interleaved
 RECORDED = ("add", "multiply", "exp", "sum", "matmul")
 RECORDING_LIMIT = 0.5  # of the time of NumPy's own call
 CHAIN_LIMITS = {"torch": 12, "autograd": 25}  # times as fast as these
+
+#: More operations, by kind, of vectors `a` and `b` and a matrix `m` of 64 elements; `i` are 16 integers, `mask` has 32
+#: of 64 set, and `xp` is the library.
+MORE = {
+    "arithmetic": ("a - b", "a / b", "a + 1.0", "-a", "a**2", "a**b", "a > b"),
+    "functions": ("xp.sin(a)", "xp.tanh(a)", "xp.log(a)", "xp.maximum(a, b)", "xp.where(mask, a, b)"),
+    "all elements": ("a.sum()", "a.mean()", "a.max()", "a.prod()", "a.var()"),
+    "along an axis": ("m.sum(axis=0)", "m.mean(axis=1)", "m.max(axis=0)", "a.cumsum()"),
+    "products": ("m @ m", "m @ m[0]", "a @ b", "xp.einsum('ij,jk->ik', m, m)"),
+    "views": ("a[3]", "a[1:]", "m[:, 1]", "a.reshape(8, 8)", "m.T", "xp.expand_dims(a, axis=0)"),
+    "index arrays": ("a[i]", "a[mask]"),
+    "writing": ("c = a + 1.0", "c = a + 1.0; c[3] = 0.5", "c = a + 1.0; c[i] = 0.5", "c = a + 1.0; c *= b"),
+    "structure": ("xp.concat([a, b])", "xp.stack([a, b])", "xp.tile(a, 2)", "xp.roll(a, 1)", "a.astype('float32')"),
+}
 
 CHAIN = """
 def chain(x):
@@ -48,6 +64,30 @@ def recording(libraries, rounds, progress):
     return rows
 
 
+def more(rounds):
+    """A table of the statements of MORE: NumPy's time, fastgrad's with recording, and their ratio."""
+    rng = np.random.default_rng(0)
+    shapes = {"a": 64, "b": 64, "m": (8, 8)}
+    arrays = {name: rng.uniform(0.5, 2.0, shape) for name, shape in shapes.items()}
+    tensors = {name: fg.tensor(array, requires_grad=True) for name, array in arrays.items()}
+    index = {"i": np.arange(0, 64, 4), "mask": np.arange(64) % 2 == 0}
+    lines = []
+    with Progress("recording", sum(map(len, MORE.values()))) as progress:
+        for kind, statements in MORE.items():
+            for statement in statements:
+                times = interleaved(
+                    {
+                        "numpy": timeit.Timer(statement, globals={"xp": np, **arrays, **index}),
+                        "fastgrad": timeit.Timer(statement, globals={"xp": fg, **tensors, **index}),
+                    },
+                    rounds,
+                )
+                base, own = times["numpy"].least, times["fastgrad"].least
+                lines.append([f"{kind}: {statement}", duration(base), duration(own), f"{own / base:.2f}"])
+                progress.step(statement)
+    return table(["64 elements", "NumPy", "fastgrad", "ratio"], lines)
+
+
 def chain_timers(libraries):
     """Value and gradient of the chain, as each library takes them."""
     timers = {}
@@ -71,6 +111,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds")
     parser.add_argument("--check", action="store_true", help="fail where a limit is not met")
+    parser.add_argument("--all", action="store_true", help="time operations of every kind too")
     options = parser.parse_args()
     rounds = 5 if options.quick else 100
     libraries = installed({"numpy", "fastgrad", "torch", "autograd", "mygrad"})
@@ -101,6 +142,10 @@ def main():
             missed.append(f"chain: {timing.least / own:.1f} times as fast as {name}")
         lines.append([name, duration(timing.least), f"{timing.least / own:.1f}", limit or ""])
     print("\n".join(table(["library", "time", "over fastgrad's", "at least"], lines)))
+
+    if options.all:
+        print("\nRecording operations of every kind, as a multiple of NumPy's call without")
+        print("\n".join(more(rounds)))
     return _conclude(missed, options.check)
 
 

@@ -1,4 +1,4 @@
-"""Write docs/operations.md and src/fastgrad/__init__.pyi from the table of operations.
+"""Write docs/operations.md and src/fastgrad/__init__.pyi from the table of operations and the creation functions.
 
 python docs/generate.py            write it
 python docs/generate.py --check    fail where it is not what would be written
@@ -30,7 +30,16 @@ HEAD = """\
 
 Every row of the table, module by module, and its derivative: one formula for each operand, in which `g` is the
 cotangent of the result and `out` the result itself. "In the source" is a formula longer than a line. Indexing (`t[i]`,
-`t[i] = v`) is differentiable too.
+`t[i] = v`) is differentiable too. Functions that make tensors come first.
+"""
+CREATION = """\
+## creation
+
+`requires_grad=True` makes a leaf that collects a gradient. `dtype=` is NumPy's; `device=` is there for the array API
+standard and may be `"cpu"` or None. `tril`, `triu` and `meshgrid` are differentiable.
+
+| function | result |
+| --- | --- |
 """
 
 
@@ -70,13 +79,14 @@ def call(op):
 
 def rows_by_module():
     """The modules of the table in order, each with the rows that it makes."""
-    from fastgrad import ops
+    from fastgrad import _creation, ops
 
+    hidden = {*ops.INTERNAL, *_creation.__all__}  # `zeros_like` is a row, and the public one a creation function
     placed, modules = set(), {}
     for name in MODULES:
         module = import_module(f"fastgrad.ops.{name}")
         own = {id(value) for value in vars(module).values() if isinstance(value, ops.Op)} - placed
-        modules[module] = [op for op in ops.TABLE.values() if id(op) in own and op.name not in ops.INTERNAL]
+        modules[module] = [op for op in ops.TABLE.values() if id(op) in own and op.name not in hidden]
         placed |= own
     left = [op.name for op in ops.TABLE.values() if id(op) not in placed and op.name not in ops.INTERNAL]
     if left:
@@ -84,9 +94,21 @@ def rows_by_module():
     return modules
 
 
+def creation():
+    """The section on functions that make tensors, in the order in which they are written."""
+    from fastgrad import _creation
+
+    lines = []
+    for name, function in vars(_creation).items():
+        if name in _creation.__all__:
+            said = getdoc(function).partition("\n")[0].replace("``", "`").replace("|", "\\|")
+            lines.append(f"| `{name}{signature(function)}` | {said} |")
+    return CREATION + "\n".join(lines) + "\n"
+
+
 def page():
     """The text of the page."""
-    lines = [HEAD]
+    lines = [HEAD, creation()]
     for module, rows in rows_by_module().items():
         if not rows:
             continue

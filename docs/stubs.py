@@ -46,7 +46,7 @@ RESULTS = {
     "__divmod__": "tuple[Tensor, Tensor]", "__rdivmod__": "tuple[Tensor, Tensor]", "__dlpack__": "Any",
     "__dlpack_device__": "tuple[int, int]", "__float__": "float", "__index__": "int", "__int__": "int",
     "__iter__": "Iterator[Tensor]", "__len__": "int", "__setitem__": "None", "backend_name": "str", "backward": "None",
-    "can_cast": "builtins.bool", "is_grad_enabled": "builtins.bool", "item": "Any", "meshgrid": "list[Tensor]",
+    "can_cast": "builtins.bool", "is_grad_enabled": "builtins.bool", "item": "Any", "meshgrid": "tuple[Tensor, ...]",
     "nonzero": "tuple[Tensor, ...]",
     "numpy": "npt.NDArray[Any]", "register_hook": "Any", "register_op": "Callable[..., Any]",
     "result_type": "np.dtype[Any]",

@@ -14,6 +14,7 @@ import pytest
 
 import fastgrad as fg
 
+PAGES = ("index", "autograd", "recipes", "differences")  # those with examples
 PACKAGE = pathlib.Path(fg.__file__).parent
 ROOT = pathlib.Path(__file__).parents[1]
 needs_the_tree = pytest.mark.skipif(
@@ -84,8 +85,10 @@ def test_the_environment_chooses_the_backend():
 
 
 @needs_the_tree
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md", "docs/autograd.md"])
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in PAGES)])
 def test_examples_on_the_pages_run(page):
+    if page == "docs/recipes.md":
+        pytest.importorskip("scipy", reason="a recipe is about scipy.optimize")
     flags = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
     failed, tried = doctest.testfile(str(ROOT / page), module_relative=False, optionflags=flags, encoding="utf-8")
     assert tried > 3 and failed == 0

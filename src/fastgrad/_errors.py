@@ -16,6 +16,18 @@ def not_broadcastable(op_name, shapes):
     return ValueError(f"{op_name}: shapes {listed} do not broadcast")
 
 
+def operand_count(op_name, expected, got):
+    return TypeError(f"{op_name}: takes {expected} operands, got {got}")
+
+
+def no_operands(op_name):
+    return ValueError(f"{op_name}: need at least one array")
+
+
+def several_results(op_name):
+    return TypeError(f"{op_name}: the forward gave a tuple or list; an operation of several results says multi=True")
+
+
 def not_numeric(where, dtype):
     """Data that is not made of numbers or booleans: strings, objects, dates."""
     return TypeError(
@@ -128,6 +140,13 @@ def requires_grad_non_leaf(value):
     return RuntimeError(
         f"requires_grad={bool(value)}: you can only change requires_grad flags of leaf Tensors; "
         "to use a computed Tensor where no gradient is wanted, use detach()"
+    )
+
+
+def data_kind(shape, dtype, new_shape, new_dtype):
+    return RuntimeError(
+        f"data: a Tensor with a graph or a gradient keeps its shape and dtype, {tuple(shape)} and {dtype!s}; "
+        f"got {tuple(new_shape)} and {new_dtype!s}"
     )
 
 

@@ -186,7 +186,7 @@ class TensorMethods:
         if ufunc is np.divmod:
             return tuple(self._apply_op(TABLE[row], inputs, {}) for row in ("floor_divide", "remainder"))
         op = lookup(name)
-        if op is None or (op.fn is not ufunc and len(inputs) != len(op.operands)):
+        if op is None or (op.fn is not ufunc and getattr(np, name, None) is not ufunc):
             raise _errors.unknown_numpy("numpy ufunc", name)
         return self._apply_op(op, inputs, op.bind(*inputs)[1])
 

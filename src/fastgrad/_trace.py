@@ -219,6 +219,8 @@ def _emit(trace, results, names, aliases=None):
     consts = [i for i in order if nodes[i][0] == "const"]
     computed = [i for i in order if nodes[i][0] not in ("input", "const")]
     outputs = [same.get(sym.index, sym.index) for sym in results]
+    if any(trace.kinds[i] == "?" for i in outputs):
+        raise NotElementwise("a result is a truth value, which has another dtype")
     last = {}  # node -> the last step that reads it
     for i in computed:
         for j in nodes[i][1:]:

@@ -178,6 +178,8 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
     if leaf._grad is None:
         return set_grad(leaf, private(b, grad))
     held = <Tensor>leaf._grad
+    if not same_shape(held.a, leaf.a):  # somebody gave it other data
+        raise _errors.grad_shape(leaf.shape, held.shape)
     if b.create_graph or held.node is not None or not held.a.flags & FG_WRITEABLE:
         return set_grad(leaf, apply_binary(ADD, held, as_tensor(b, grad)))
     add_into(held.a, <fg_array*>grad)
@@ -188,6 +190,7 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
 cdef int set_grad(Tensor t, Tensor g) except -1:
     """``t.grad = g``, which with a graph may close a cycle."""
     t._grad = g
+    g.is_grad = True
     track(t)
     track(g)
     if g.node is not None:

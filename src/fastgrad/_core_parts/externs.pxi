@@ -4,7 +4,7 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetNone
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
-from cpython.mem cimport PyMem_Free, PyMem_Malloc, PyMem_Realloc
+from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
 from cpython.pystate cimport PyThreadState
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
@@ -43,6 +43,7 @@ cdef extern from "Python.h":
         destructor tp_dealloc
         traverseproc tp_traverse
         inquiry tp_clear
+        void* tp_vectorcall
         allocfunc tp_alloc
         freefunc tp_free
         newfunc tp_new
@@ -61,6 +62,7 @@ cdef extern from *:
 cdef extern from "fg.h" nogil:
     enum:
         FG_MAXDIMS
+        FG_MAXREGS
     ctypedef enum fg_status:
         FG_OK
         FG_NOMEM
@@ -184,5 +186,9 @@ cdef extern from "numpy/arrayobject.h":
                                 cnp.npy_intp* strides, void* data, int flags, PyObject* obj)
 
 cdef extern from "Python.h":
+    ctypedef struct SliceMembers "PySliceObject":
+        PyObject* start
+        PyObject* stop
+        PyObject* step
     int PySlice_Unpack(object, Py_ssize_t*, Py_ssize_t*, Py_ssize_t*) except -1
     Py_ssize_t PySlice_AdjustIndices(Py_ssize_t, Py_ssize_t*, Py_ssize_t*, Py_ssize_t) noexcept

@@ -22,20 +22,28 @@ cdef list run_formulas(Node node, object g, object out, list operands, list want
     cdef Formula f
     cdef int i
     if not (row.derived or row.elementwise and len(operands) <= 3):
-        results_ = list(row.op.vjps(g, out, tuple(operands), node_options(node), wanted))
-        if len(results_) != len(wanted):
-            raise _errors.vjp_count(node.name(), len(wanted), len(results_))
-        return results_
+        return checked_results(node, row.op.vjps(g, out, tuple(operands), node_options(node), wanted), wanted)
     for i in range(len(wanted)):
         if wanted[i]:
             mask |= 1u << i
     f = row.formula(mask)
     if f is None:
-        return list(row.op.vjps(g, out, tuple(operands), node_options(node), wanted))
+        return checked_results(node, row.op.vjps(g, out, tuple(operands), node_options(node), wanted), wanted)
     values = dict(zip(row.op.operands, operands))
     values["g"], values["out"] = g, out
     results = iter(interpret(f.program, values))
     return [next(results) if want else None for want in wanted]
+
+
+cdef list checked_results(Node node, object results, list wanted):
+    """One cotangent for each operand, and each of them one array."""
+    results = list(results)
+    if len(results) != len(wanted):
+        raise _errors.vjp_count(node.name(), len(wanted), len(results))
+    for result in results:
+        if isinstance(result, (tuple, list)):
+            raise _errors.vjp_count(node.name(), 1, len(result))
+    return results
 
 
 cdef object like_value(fg_array* a):
@@ -90,12 +98,9 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
 
 cdef int check_fits(Node node, int i, tuple given, tuple shape) except -1:
     """A formula may give what broadcasts with its operand's shape."""
-    if given == shape or given == ():
-        return 0
-    try:
-        np.broadcast_shapes(given, shape)
-    except ValueError:
-        raise _errors.vjp_shape(node.name(), node.row.op.operands[0 if node.row.variadic else i], shape, given) from None
+    for n, m in zip(reversed(given), reversed(shape)):
+        if n != m and n != 1 and m != 1:
+            raise _errors.vjp_shape(node.name(), node.row.op.operands[0 if node.row.variadic else i], shape, given)
     return 0
 
 

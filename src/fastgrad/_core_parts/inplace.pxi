@@ -11,6 +11,11 @@ cdef class View:
     cdef uint32_t seen    # the version at which the Tensor's node was right
     cdef bint no_grad     # made while grad mode was off
 
+    def __dealloc__(self):
+        bury_last(<PyObject*>self.parent)
+        self.parent = None
+        drain()
+
 
 cdef inline int note_view(Tensor out, Tensor x, Row row, object options) except -1:
     cdef View view = View.__new__(View)
@@ -42,7 +47,7 @@ cdef int refresh_view(Tensor t) except -1:
         return 0
     if wants_grad(view.base):
         row = row_named("as_view")
-        replace_node(t, make_node(row, (view.base,), 1, t.a, {"chain": chain_of(view)}, False, 1))
+        replace_node(t, make_node(row, (view.base,), NULL, 1, t.a, {"chain": chain_of(view)}, False, 1))
     else:
         t.node, t.nr = None, 0
     return 0
@@ -50,14 +55,22 @@ cdef int refresh_view(Tensor t) except -1:
 
 cdef int replace_node(Tensor t, Node node) except -1:
     """`node` is how t's memory came about now; a retained gradient is that of the new value."""
-    cdef bint retains = t.node is not None and t.retains_grad
-    if retains:
-        del t.node.extra.retains[t.nr]
+    cdef bint retains = stop_retaining(t)
     t.nr, t.requires = 0, False
     came_from(t, node)
     if retains:
         t.retain_grad()
+    if t.is_grad:
+        show_below(node)  # it hangs from a .grad, and may close a cycle
     return 0
+
+
+cdef bint stop_retaining(Tensor t):
+    """Whether t's gradient was to be retained, which t's present node will do no longer."""
+    if t.node is None or not t.retains_grad:
+        return False
+    del t.node.extra.retains[t.nr]
+    return True
 
 
 cdef int check_writeable(Row row, Tensor t, unsigned int mask) except -1:
@@ -126,7 +139,7 @@ cdef bint result_is_fused(Row row, dict options):
 cdef Node in_place_node(Row row, tuple operands, unsigned int mask, fg_array* out, dict options):
     if row.derived:
         row = row.variant(options)
-    return make_node(row, operands, mask, out, options, False, 1)
+    return make_node(row, operands, NULL, mask, out, options, False, 1)
 
 
 cdef int keep_old_value(Node node, fg_array* target) except -1:
@@ -192,12 +205,12 @@ cdef int rebase(Tensor t, Node node) except -1:
     cdef Node copied
     if t.view is None:
         return replace_node(t, node)
-    retained = t.retains_grad
+    retained = stop_retaining(t)
     t.node, t.nr, t.requires = node, 0, False
     base = t.view.base
     options = {"chain": chain_of(t.view)}
     t.view.seen = t.a.root.version
-    copied = make_node(row_named("copy_slices"), (base, t), 3, base.a, options, False, 1)
+    copied = make_node(row_named("copy_slices"), (base, t), NULL, 3, base.a, options, False, 1)
     replace_node(base, copied)
     refresh_view(t)
     if retained:

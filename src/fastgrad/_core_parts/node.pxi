@@ -133,18 +133,26 @@ cdef inline Node new_node(Row row, int nin, int nout):
     next_seq += 1
     node.n.seq = next_seq
     node.n.nout = nout
-    if nin <= 2:
-        node.n.edges, node.saved, node.versions = node.edges_, node.saved_, node.versions_
-    else:
-        node.n.edges = <fg_edge*>PyMem_Malloc(nin * sizeof(fg_edge))
-        node.saved = <fg_array**>PyMem_Malloc((nin + 1) * sizeof(fg_array*))
-        node.versions = <uint32_t*>PyMem_Malloc((nin + 1) * sizeof(uint32_t))
-        if node.n.edges == NULL or node.saved == NULL or node.versions == NULL:
-            raise MemoryError
-        memset(node.n.edges, 0, nin * sizeof(fg_edge))
-        memset(node.saved, 0, (nin + 1) * sizeof(fg_array*))
+    node.n.nin = 0
+    node.n.edges, node.saved, node.versions = node.edges_, node.saved_, node.versions_
+    if nin > 2:
+        make_room(node, nin)
     node.n.nin = nin
     return node
+
+
+cdef int make_room(Node node, int nin) except -1:
+    """Room for more operands than a node has within itself; as it was where there is no memory."""
+    cdef fg_edge* edges = <fg_edge*>PyMem_Calloc(nin, sizeof(fg_edge))
+    cdef fg_array** saved = <fg_array**>PyMem_Calloc(nin + 1, sizeof(fg_array*))
+    cdef uint32_t* versions = <uint32_t*>PyMem_Calloc(nin + 1, sizeof(uint32_t))
+    if edges == NULL or saved == NULL or versions == NULL:
+        PyMem_Free(edges)
+        PyMem_Free(saved)
+        PyMem_Free(versions)
+        raise MemoryError
+    node.n.edges, node.saved, node.versions = edges, saved, versions
+    return 0
 
 
 cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
@@ -217,7 +225,6 @@ cdef void release_saved(Node node) noexcept:
 # whose last reference is an edge being dropped is put on a list, which the outermost call works off.
 
 cdef void release_edges(Node node) noexcept:
-    global freeing, dead_count
     cdef uint32_t i
     cdef PyObject* owner
     cdef fg_array* like
@@ -232,12 +239,25 @@ cdef void release_edges(Node node) noexcept:
         for i in range(node.n.nin + 1):
             like, node.saved[i] = node.saved[i], NULL
             fg_array_drop(like)
-    if not freeing:
-        freeing = True
-        while dead_count > 0:
-            dead_count -= 1
-            Py_DECREF(<object>dead[dead_count])
-        freeing = False
+    drain()
+
+
+cdef void drain() noexcept:
+    """Work off the list of the dead, unless a caller further out does."""
+    global freeing, dead_count
+    if freeing:
+        return
+    freeing = True
+    while dead_count > 0:
+        dead_count -= 1
+        Py_DECREF(<object>dead[dead_count])
+    freeing = False
+
+
+cdef void bury_last(PyObject* o) noexcept:
+    """Bury what an attribute that is about to be cleared is the last to hold."""
+    if o != <PyObject*>None and Py_REFCNT(o) == 1 and bury(o):
+        Py_INCREF(<object>o)
 
 
 cdef bint bury(PyObject* owner) noexcept:

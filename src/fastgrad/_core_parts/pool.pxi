@@ -105,7 +105,7 @@ cdef bint clean_tensor(Tensor t) noexcept:
     t.node = None
     t.view = None
     t.nr = 0
-    t.requires = False
+    t.requires = t.is_grad = False
     return True
 
 

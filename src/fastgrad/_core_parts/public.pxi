@@ -29,7 +29,7 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
     cdef Row row = <Row>self
     cdef object x, y
     cdef Py_ssize_t i
-    if names == NULL and count == 1:
+    if names == NULL and count == 1 and row.plain_call:
         x = <object>args[0]
         if row.nin == 1 and is_tensor(x):
             if row.elementwise:
@@ -38,7 +38,7 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
                 out = sum_all(row, <Tensor>x)
                 if out is not None:
                     return out
-    elif names == NULL and count == 2 and row.nin == 2:
+    elif names == NULL and count == 2 and row.nin == 2 and row.plain_call:
         x, y = <object>args[0], <object>args[1]
         if row.elementwise:
             if is_tensor(x) and (is_tensor(y) or is_weak_real(y)) or is_tensor(y) and is_weak_real(x):
@@ -173,6 +173,7 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
     cdef fg_node* n
     cdef Tensor t
     cdef list alive = []
+    cdef list keys = []  # of the inputs, which a hook may give another node
     cdef bint before = fg_grad_enabled
     b.create_graph, b.keep = create_graph, keep
     if inputs is not None:
@@ -186,7 +187,8 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
             for i, t in enumerate(inputs):
                 n = graph_node(t)
                 alive.append(<object>owner_of(n))
-                b.captures.setdefault((<uintptr_t>n, t.nr if t.node is not None else 0), i)
+                keys.append((<uintptr_t>n, t.nr if t.node is not None else 0))
+                b.captures.setdefault(keys[i], i)
                 status = fg_run_want(run, n)
                 if status != FG_OK:
                     break
@@ -207,11 +209,7 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
         raise MemoryError
     if inputs is None:
         return None
-    out = []
-    for t in inputs:
-        n = graph_node(t)
-        out.append(b.captured[b.captures[(<uintptr_t>n, t.nr if t.node is not None else 0)]])
-    return out
+    return [b.captured[b.captures[key]] for key in keys]
 
 
 cdef list listed(object value, where, bint optional):
@@ -320,5 +318,6 @@ cdef object refuse_new(object cls, object args, object kwargs):
 
 for _cls in (_TensorBase, Tensor, Node, Extra, View, Row, Formula, Backward, _Keeper):
     (<TypeSlots*><PyObject*>_cls).tp_new = <newfunc><void*>refuse_new
+    (<TypeSlots*><PyObject*>_cls).tp_vectorcall = NULL  # the other way to call a class
 
 _install_slots()

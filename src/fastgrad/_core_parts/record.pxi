@@ -6,7 +6,14 @@ cdef inline bint is_tensor(object x) noexcept:
 
 cdef inline Tensor new_tensor(fg_array* a_take):
     """A Tensor that requires no grad. Not tracked by the cycle collector: nothing in it can close a cycle yet."""
-    cdef Tensor t = blank_tensor()
+    cdef Tensor t
+    if a_take == NULL:
+        raise MemoryError
+    try:
+        t = blank_tensor()
+    except MemoryError:
+        fg_array_drop(a_take)
+        raise
     t.a = a_take
     return t
 
@@ -176,12 +183,20 @@ cdef inline bint has_loop(Row row, fg_array* p) noexcept:
 
 
 cdef object apply_unary(Row row, Tensor x):
+    cdef fg_array* p = fg_array_keep(x.a)  # while the loop runs another thread may set x.data
+    try:
+        return apply_single(row, x, p)
+    finally:
+        fg_array_drop(p)
+
+
+cdef object apply_single(Row row, Tensor x, fg_array* p):
     cdef Tensor out
     cdef Node node
     cdef Formula f
-    if not has_loop(row, x.a):
+    if not has_loop(row, p):
         return apply_general(row, (x,), {})
-    out = new_tensor(run1(row, x.a))
+    out = new_tensor(run1(row, p))
     if row.differentiable and fg_grad_enabled and wants_grad(x) and takes_grad(out.a):
         f = <Formula>row.formulas[1]
         if f is None:
@@ -190,10 +205,10 @@ cdef object apply_unary(Row row, Tensor x):
                 record(row, (x,), out, {}, True)
                 return out
         node = new_node(row, 1, 1)
-        node.direct = out.a.dtype == x.a.dtype
+        node.direct = out.a.dtype == p.dtype
         link_tensor(node, 0, x)
         if f.reads or not node.direct:
-            save(node, 0, x.a)
+            save(node, 0, p)
         if f.reads_out:
             save(node, 1, out.a)
         came_from(out, node)
@@ -206,9 +221,16 @@ cdef inline bint is_weak_real(object x) noexcept:
 
 cdef inline object apply_binary(Row row, object x, object y):
     """x and y: Tensors or Python scalars, at least one a Tensor."""
-    if is_tensor(x) and is_tensor(y):
-        return apply_pair(row, x, y, (<Tensor>x).a, (<Tensor>y).a)
-    return apply_weak(row, x, y)
+    cdef fg_array* p
+    cdef fg_array* q
+    if not is_tensor(x) or not is_tensor(y):
+        return apply_weak(row, x, y)
+    p, q = fg_array_keep((<Tensor>x).a), fg_array_keep((<Tensor>y).a)
+    try:
+        return apply_pair(row, x, y, p, q)
+    finally:
+        fg_array_drop(p)
+        fg_array_drop(q)
 
 
 cdef object apply_weak(Row row, object x, object y):
@@ -216,15 +238,18 @@ cdef object apply_weak(Row row, object x, object y):
     cdef Tensor t = <Tensor>x if is_tensor(x) else <Tensor>y
     cdef object scalar = y if t is x else x
     cdef fg_array* weak
+    cdef fg_array* a
     if not is_real(t.a) or not is_weak_real(scalar):
         return apply_general(row, (x, y), {})
     try:
         weak = weak_scalar(scalar, t.a.dtype)
     except OverflowError:
         return apply_general(row, (x, y), {})
+    a = fg_array_keep(t.a)
     try:
-        return apply_pair(row, x, y, t.a, weak) if t is x else apply_pair(row, x, y, weak, t.a)
+        return apply_pair(row, x, y, a, weak) if t is x else apply_pair(row, x, y, weak, a)
     finally:
+        fg_array_drop(a)
         fg_array_drop(weak)
 
 
@@ -281,12 +306,14 @@ cdef inline int keep_operand(Node node, int i, fg_array* p, fg_array* out, bint 
 cdef object apply(Row row, tuple operands, dict options):
     """Operands are Tensors or exact Python scalars, at least one a Tensor; options are complete."""
     cdef Row variant
+    if not row.variadic and len(operands) != row.nin:
+        raise _errors.operand_count(row.name, row.nin, len(operands))
     if row.elementwise and not options:
-        if len(operands) == 2:
+        if row.nin == 2:
             return apply_binary(row, operands[0], operands[1])
-        if len(operands) == 1:
+        if row.nin == 1:
             return apply_unary(row, <Tensor>operands[0])
-        if direct and len(operands) == 3 and row.nin == 3:
+        if direct and row.nin == 3:
             out = apply_direct(row, operands)
             if out is not None:
                 return out
@@ -324,11 +351,11 @@ cdef object apply_direct(Row row, tuple operands):
         args[3] = new_broadcast(row, 3, args, row.out_code[code], code_size(row.out_code[code]))
         out = new_tensor(args[3])
         run_loop(&row.loops[code], 4, args, out.a.size)
+        record_arrays(row, operands, args, out, {}, True)
+        return out
     finally:
         for i in range(n):
             fg_array_drop(args[i])
-    record(row, operands, out, {}, True)
-    return out
 
 
 cdef fg_array* direct_operand(object x, int code) except? NULL:
@@ -373,11 +400,11 @@ cdef object apply_fused(Row row, tuple operands):
             inputs[i] = args[f.sources[i]]
         run_program(f, p, inputs, &out, out.size)
         result = new_tensor(out)
+        record_arrays(row, operands, args, result, row.options, True)
+        return result
     finally:
         for i in range(n):
             fg_array_drop(args[i])
-    record(row, operands, result, row.options, True)
-    return result
 
 
 cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size) except -1:
@@ -427,7 +454,10 @@ cdef object quiet():
 
 cdef Tensor result_tensor(Row row, tuple operands, object result):
     """Wrap what a row's function gave. The result of a view row that shares memory shares the version counter too."""
-    cdef ndarray nd = np.asarray(result)
+    cdef ndarray nd
+    if isinstance(result, (tuple, list)):
+        raise _errors.several_results(row.name)
+    nd = np.asarray(result)
     if not is_number(cnp.PyArray_TYPE(nd)):
         raise _errors.not_numeric(row.name, nd.dtype)
     if row.view and shares(nd, (<Tensor>operands[0]).a):
@@ -446,6 +476,11 @@ cdef bint shares(ndarray nd, fg_array* a):
 
 cdef int record(Row row, tuple operands, Tensor out, dict options, bint is_direct) except -1:
     """Give `out` a node if any operand wants a gradient."""
+    return record_arrays(row, operands, NULL, out, options, is_direct)
+
+
+cdef int record_arrays(Row row, tuple operands, fg_array** arrays, Tensor out, dict options, bint is_direct) except -1:
+    """`record`, where `arrays` are what the operands were when they were read."""
     cdef unsigned int mask
     if row.view and out.a.root == (<Tensor>operands[0]).a.root:
         note_view(out, <Tensor>operands[0], row, options)
@@ -453,7 +488,7 @@ cdef int record(Row row, tuple operands, Tensor out, dict options, bint is_direc
         return 0
     mask = wanted_mask(operands)
     if mask:
-        came_from(out, make_node(row, operands, mask, out.a, options, is_direct, 1))
+        came_from(out, make_node(row, operands, arrays, mask, out.a, options, is_direct, 1))
     return 0
 
 
@@ -468,7 +503,7 @@ cdef unsigned int wanted_mask(tuple operands) except? 0xFFFFFFFF:
     return mask
 
 
-cdef Node make_node(Row row, tuple operands, unsigned int mask, fg_array* out, dict options, bint is_direct, int nout):
+cdef Node make_node(Row row, tuple operands, fg_array** arrays, unsigned int mask, fg_array* out, dict options, bint is_direct, int nout):
     cdef int i, nin = len(operands)
     cdef Node node = new_node(row, nin, nout)
     cdef Formula f = None
@@ -487,7 +522,7 @@ cdef Node make_node(Row row, tuple operands, unsigned int mask, fg_array* out, d
         x = operands[i]
         read = reads >> (i if i < 31 else 31) & 1
         if is_tensor(x):
-            p = (<Tensor>x).a
+            p = (<Tensor>x).a if arrays == NULL else arrays[i]
             if read:
                 save(node, i, p)
             elif out == NULL or not (p.dtype == out.dtype and p.dtype != FG_OTHER and same_shape(p, out)):
@@ -530,7 +565,7 @@ cdef object record_multi(Row row, tuple operands, object results, dict options):
     if fg_grad_enabled and row.differentiable:
         mask = wanted_mask(operands)
     if mask and len(outs):
-        node = make_node(row, operands, mask, NULL, options, False, len(outs))
+        node = make_node(row, operands, NULL, mask, NULL, options, False, len(outs))
         extra_of(node).outs = [(shape_of((<Tensor>t).a), descr_of((<Tensor>t).a)) for t in outs]
     for i, out in enumerate(outs):
         if row.view and out.a.root == base.a.root:
@@ -566,7 +601,7 @@ cdef tuple to_operands(Row row, tuple operands):
     if plain and any_tensor:
         return operands
     if not operands:
-        return operands
+        raise _errors.no_operands(row.name)
     out = []
     for x in operands:
         if is_tensor(x) or is_scalar(x) and (row.elementwise or row.derived):

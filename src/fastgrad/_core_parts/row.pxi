@@ -104,7 +104,7 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
     cdef fg_program* p
     cdef fg_loop loop
     cdef double value
-    if nsteps == 0:
+    if nsteps == 0 or total > FG_MAXREGS:
         return NULL
     p = fg_program_new(f.ninputs, nconsts, ntemps, len(outputs), nsteps)
     if p == NULL:
@@ -125,7 +125,7 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
         for i in range(nsteps):
             op, sources, register = program.steps[i]
             loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
-            if loop.fn == NULL:
+            if loop.fn == NULL or len(sources) > 4:
                 fg_program_free(p)
                 return NULL
             p.steps[i].loop = loop
@@ -148,6 +148,7 @@ cdef class Row:
     cdef object fn
     cdef int nin, code
     cdef bint elementwise, derived, differentiable, holomorphic, view, multi, variadic
+    cdef bint plain_call           # the public call's arguments are the operands as they stand
     cdef bint fused                # a derived row whose expression is one program
     cdef bint untraceable          # an elementwise row whose formulas have no program
     cdef fg_loop loops[CODES]      # by the operands' common type number
@@ -172,6 +173,7 @@ cdef class Row:
         self.differentiable = op.differentiable
         self.holomorphic, self.view, self.multi = op.holomorphic, op.view, op.multi
         self.options = options
+        self.plain_call = op._bind is None or op._bind.__name__ == op.name
         self.formulas = [None] * 8
         self.saves_out = "out" in op.saves
         for i, name in enumerate(op.operands):

@@ -230,6 +230,8 @@ cdef object reshape(Row row, Tensor x, dict options):
             hole = i
         elif shape[i] < 0:
             return None
+        elif shape[i] and known > a.size // shape[i]:
+            return None  # more elements than there are, or than an int can count
         else:
             known *= shape[i]
     if hole >= 0:
@@ -281,8 +283,21 @@ cdef struct Window:
     intptr_t strides[FG_MAXDIMS]
 
 
+cdef bint is_fixed(object item) noexcept:
+    """Whether a slice's members are exact ints or None."""
+    cdef SliceMembers* s = <SliceMembers*><PyObject*>item
+    return is_int_or_none(s.start) and is_int_or_none(s.stop) and is_int_or_none(s.step)
+
+
+cdef inline bint is_int_or_none(PyObject* o) noexcept:
+    return o == <PyObject*>None or PyLong_CheckExact(<object>o)
+
+
 cdef bint window_of(fg_array* a, object index, Window* w) except *:
-    """Apply a basic index (exact ints, slices, None, Ellipsis, a tuple of them); False for any other, or an error."""
+    """Apply a basic index (exact ints, slices of them, None, Ellipsis, a tuple of those); False for any other.
+
+    Exact ints alone: a slice of anything else may mean another window when the vjp applies the index again.
+    """
     cdef int axis = 0, used = 0
     cdef Py_ssize_t start, stop, step, i
     cdef bint ellipsis = False
@@ -293,7 +308,7 @@ cdef bint window_of(fg_array* a, object index, Window* w) except *:
             if ellipsis:
                 return False
             ellipsis = True
-        elif type(item) is int or type(item) is slice:
+        elif type(item) is int or type(item) is slice and is_fixed(item):
             used += 1
         elif item is not None:
             return False

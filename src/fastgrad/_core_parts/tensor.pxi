@@ -9,6 +9,7 @@ cdef class _TensorBase:
     cdef Node node            # what made it; None for a leaf
     cdef uint32_t nr          # which of the node's results it is
     cdef bint requires        # a leaf that requires grad
+    cdef bint is_grad         # it is, or was, some Tensor's .grad
     cdef object _grad         # a Tensor or None
     cdef View view            # how it came to share memory
     cdef dict hooks           # of a leaf
@@ -17,6 +18,9 @@ cdef class _TensorBase:
     def __dealloc__(self):
         fg_array_drop(self.a)
         PyMem_Free(self.sink)
+        bury_last(<PyObject*>self._grad)
+        self._grad = None
+        drain()
 
 
 cdef inline bint is_operand(object x) noexcept:
@@ -283,8 +287,10 @@ cdef class Tensor(_TensorBase, TensorMethods):
         if not is_tensor(value):
             raise _errors.not_tensor("data", value)
         t = <Tensor>value
-        if t.dtype != self.dtype and (wants_grad(self) or self._grad is not None):
-            raise _errors.grad_dtype(self.dtype, t.dtype)
+        if wants_grad(self) or self._grad is not None or self.sink != NULL or self.view is not None:
+            # graphs and gradients rely on the shape and dtype that a Tensor had when they were made
+            if t.shape != self.shape or t.dtype != self.dtype:
+                raise _errors.data_kind(self.shape, self.dtype, t.shape, t.dtype)
         cdef fg_array* old = self.a
         self.a = fg_array_keep(t.detached().a)
         fg_array_drop(old)

@@ -17,6 +17,8 @@ _GRAD_NAMES = {
     "scalar_power": "PowBackward", "negative": "NegBackward", "copy_slices": "CopySlices",
 }  # fmt: skip
 
+LOOPS = {"where": 3, "erf": 1}  # the loops of csrc, and how many operands each takes
+
 DERIVED = "derived"  # the default of `vjp=`: derive it from the expression in `fn`
 
 
@@ -153,6 +155,19 @@ class Op:
             raise ValueError(f"an operation's name must be an identifier, not {self.name!r}")
         if not callable(self.fn):
             raise TypeError(f"{self.name}: fn must be callable, not {type(self.fn).__name__}")
+        if not self.operands or not all(name.isidentifier() for name in (*self.operands, *self.options)):
+            raise ValueError(f'{self.name}: a signature is like "x, y; axis=None", not {self.signature!r}')
+        if (
+            isinstance(self.fn, np.ufunc)
+            and not self.variadic
+            and (self.fn.nin, self.fn.nout) != (len(self.operands), 1)
+        ):
+            raise ValueError(
+                f"{self.name}: the ufunc takes {self.fn.nin} and gives {self.fn.nout}, "
+                f"the signature takes {len(self.operands)} and gives 1"
+            )
+        if self.loop is not None and LOOPS.get(self.loop) != len(self.operands):
+            raise ValueError(f"{self.name}: no compiled loop {self.loop!r} of {len(self.operands)} operands")
         if isinstance(self.vjp, tuple) and len(self.vjp) != len(self.operands):
             raise ValueError(f"{self.name}: {len(self.operands)} operands but {len(self.vjp)} vjps")
         unknown = self.saves - {"out", *self.operands}
@@ -179,7 +194,10 @@ class Op:
             params = operands.replace("*", "") + (", " + options if options.strip() else "")
             taken = f"tuple({self.operands[0]})" if self.variadic else f"({', '.join(self.operands)},)"
             given = ", ".join(f"{name}={name}" for name in self.options)
-            self._bind = eval(f"lambda {params}: ({taken}, dict({given}))")
+            try:
+                self._bind = eval(f"lambda {params}: ({taken}, dict({given}))")
+            except SyntaxError:
+                raise ValueError(f"{self.name}: {self.signature!r} is no signature") from None
             self._bind.__name__ = self._bind.__qualname__ = self.name
         return self._bind
 
@@ -212,6 +230,8 @@ class Op:
         """The cotangents of the wanted operands (None for the others), as the row's formulas give them."""
         if self.joint:
             grads = self.vjp(g, out, *operands, **options)
+            if len(grads) != len(wanted):
+                return grads  # the engine says what is wrong with that
             return [grad if want else None for grad, want in zip(grads, wanted)]
         return [
             formula(g, out, *operands, **options) if want and formula is not None else None

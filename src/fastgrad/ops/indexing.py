@@ -28,8 +28,11 @@ def as_index(index):
 
 
 def _plain(part):
-    if part is None or part is Ellipsis or type(part) in (int, slice):
+    if part is None or part is Ellipsis or type(part) is int:
         return part
+    if isinstance(part, slice):  # what its members mean now, whatever they may mean later
+        ends = (part.start, part.stop, part.step)
+        return slice(*(None if end is None else operator.index(end) for end in ends))
     if not isinstance(part, (bool, np.bool_)) and hasattr(part, "__index__") and getattr(part, "ndim", 0) == 0:
         try:
             return operator.index(part)
@@ -48,7 +51,7 @@ def _scatter_add(buffer, index, g):
     """``buffer[index] += g`` in place, where what is picked twice is added twice."""
     if _picks_once(index):
         buffer[index] += g
-    elif buffer.ndim == 1 and isinstance(index[0], np.ndarray) and index[1:] == (Ellipsis,):
+    elif buffer.ndim == 1 and isinstance(index[0], np.ndarray) and len(index) == 2 and index[1] is Ellipsis:
         np.add.at(buffer, index[0], g)  # NumPy's fast path
     elif buffer.flags.c_contiguous and 4 * np.size(g) >= buffer.size:
         flat = np.arange(buffer.size).reshape(buffer.shape)[index]
