@@ -72,7 +72,7 @@ typedef struct fg_array {
     uint32_t version; /* of a root: how often its memory was written in place */
     uint32_t itemsize;
     uint8_t dtype, ndim, flags, small; /* small: allocated by fg_small_alloc */
-    intptr_t dims[]; /* shape[ndim], then strides[ndim] */
+    intptr_t dims[];                   /* shape[ndim], then strides[ndim] */
 } fg_array;
 
 static inline intptr_t *fg_shape(fg_array *a) { return a->dims; }

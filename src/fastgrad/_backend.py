@@ -7,6 +7,7 @@ compiled one is taken where the extension was built.
 from __future__ import annotations
 
 import os
+from importlib import import_module
 
 from . import _errors
 from .ops import ALIASES, INTERNAL, TABLE, register
@@ -18,10 +19,10 @@ def _choose():
         raise _errors.unknown_backend(wanted)
     if wanted != "reference":
         try:
-            from . import _core
-
-            return _core
-        except ImportError as error:
+            return import_module("fastgrad._core")
+        except ModuleNotFoundError as error:
+            if error.name != "fastgrad._core":
+                raise  # it is there and broken: say so, rather than be slow in silence
             if wanted == "compiled":
                 raise _errors.no_compiled_backend(error) from error
     from . import _reference

@@ -5,28 +5,16 @@
 The one place that sees both Python and the C core. Read the parts in the order in which they are included.
 """
 
-import sys
-
-import numpy as np
-
-from . import _errors
-from weakref import ref as weakref_ref
-
-from ._methods import Handle, TensorMethods, frozen, plain, pow_call
-from ._repr import show
-from ._trace import NotElementwise, forward_program, vjp_program
-from .ops import TABLE
-from .ops._row import Like
-
+include "_core_parts/imports.pxi"    # Python modules
 include "_core_parts/externs.pxi"    # C declarations
 include "_core_parts/array.pxi"      # fg_array <-> ndarray
 include "_core_parts/row.pxi"        # Row: an operation's loops and programs
 include "_core_parts/node.pxi"       # Node: one recorded operation
-include "_core_parts/pool.pxi"        # free lists of Tensors and Nodes
+include "_core_parts/pool.pxi"      # free lists of Tensors and Nodes
 include "_core_parts/record.pxi"     # apply: forward, and the node that remembers it
 include "_core_parts/shapes.pxi"     # the direct path of reductions, views and matmul
 include "_core_parts/inplace.pxi"    # writing in place; views after a write
-include "_core_parts/formula.pxi"     # the general path of a vjp
+include "_core_parts/formula.pxi"   # the general path of a vjp
 include "_core_parts/backward.pxi"   # one run through the graph
 include "_core_parts/tensor.pxi"     # the Tensor class
 include "_core_parts/public.pxi"     # what the other modules call

@@ -51,7 +51,8 @@ cdef ndarray to_nd(fg_array* a):
     cdef _Keeper keeper = _Keeper.__new__(_Keeper)
     keeper.a = fg_array_keep(a)
     cdef ndarray nd = PyArray_NewFromDescr(
-        <PyObject*>ndarray, <PyObject*>descr, a.ndim, <cnp.npy_intp*>fg_shape(a), <cnp.npy_intp*>fg_strides(a), a.data, flags, NULL)
+        <PyObject*>ndarray, <PyObject*>descr, a.ndim, <cnp.npy_intp*>fg_shape(a), <cnp.npy_intp*>fg_strides(a),
+        a.data, flags, NULL)
     cnp.PyArray_UpdateFlags(nd, cnp.NPY_ARRAY_UPDATE_ALL)
     cnp.set_array_base(nd, keeper)
     return nd

@@ -202,7 +202,8 @@ cdef int add_into(fg_array* to, fg_array* more) except -1:
     """to += more, in place."""
     cdef fg_array* args[3]
     cdef fg_loop* add = add_loop(to.dtype)
-    if add != NULL and direct and to.dtype == more.dtype and to.flags & more.flags & FG_ALIGNED and to.root != more.root:
+    cdef bint alike = to.dtype == more.dtype and to.flags & more.flags & FG_ALIGNED != 0 and to.root != more.root
+    if add != NULL and direct and alike:
         args[0], args[1], args[2] = to, more, to
         return run_loop(add, 3, args, to.size)
     nd = to_nd(to)

@@ -503,7 +503,8 @@ cdef unsigned int wanted_mask(tuple operands) except? 0xFFFFFFFF:
     return mask
 
 
-cdef Node make_node(Row row, tuple operands, fg_array** arrays, unsigned int mask, fg_array* out, dict options, bint is_direct, int nout):
+cdef Node make_node(Row row, tuple operands, fg_array** arrays, unsigned int mask, fg_array* out, dict options,
+                    bint is_direct, int nout):
     cdef int i, nin = len(operands)
     cdef Node node = new_node(row, nin, nout)
     cdef Formula f = None

@@ -113,7 +113,8 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
         number = list(range(first))
         temps = [register for register in range(first, total) if register not in outputs]
         for register in range(first, total):
-            number.append(first + ntemps + outputs.index(register) if register in outputs else first + temps.index(register))
+            result = register in outputs
+            number.append(first + (ntemps + outputs.index(register) if result else temps.index(register)))
         for register in range(total):
             p.itemsize[<int>number[register]] = size if program.kinds[register] == "T" else 1
         for i in range(nconsts):
@@ -135,7 +136,7 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
                 p.steps[i].in_[j] = number[<int>sources[j]]
         fg_program_finish(p)
         return p
-    except:
+    except BaseException:
         fg_program_free(p)
         raise
 

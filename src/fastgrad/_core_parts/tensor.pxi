@@ -49,6 +49,7 @@ cdef Row SUBTRACT = row_named("subtract")
 cdef Row MULTIPLY = row_named("multiply")
 cdef Row FLOOR_DIVIDE = row_named("floor_divide")
 cdef Row REMAINDER = row_named("remainder")
+cdef Row SQUARE = row_named("square")
 cdef Row POWER = row_named("power")
 cdef Row NEGATIVE = row_named("negative")
 cdef Row POSITIVE = row_named("positive")
@@ -339,6 +340,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def __pow__(x, y, modulus):
         if modulus is not None or not is_operand(x) or not is_operand(y):
             return NotImplemented
+        if is_tensor(x) and PyLong_CheckExact(y) and y == 2 and is_inexact((<Tensor>x).a.dtype):
+            return apply_unary(SQUARE, <Tensor>x)  # the commonest case of pow_call
         if is_tensor(x) and is_weak_real(y):
             op, others, options = pow_call((<Tensor>x).dtype, y)
             return apply(row_of(op), (x, *others), options)

@@ -1,0 +1,14 @@
+# What the compiled backend uses of Python.
+
+import sys
+
+import numpy as np
+
+from . import _errors
+from weakref import ref as weakref_ref
+
+from ._methods import Handle, TensorMethods, frozen, plain, pow_call
+from ._repr import show
+from ._trace import NotElementwise, forward_program, vjp_program
+from .ops import TABLE
+from .ops._row import Like
