@@ -22,7 +22,12 @@ class Probe:
 
     __slots__ = ("kind", "reads", "step")
     __hash__ = object.__hash__
-    __array_ufunc__ = None
+
+    def __array_ufunc__(self, ufunc, method, *operands, **options):
+        for op in TABLE.values():
+            if op.fn is ufunc and method == "__call__" and not options:
+                return self._apply_op(op, operands, {})
+        raise NotElementwise(f"np.{ufunc.__name__} has no row")
 
     def __init__(self, reads, kind="T", step=None):
         self.reads, self.kind, self.step = frozenset(reads), kind, step

@@ -14,7 +14,7 @@ import numpy as np
 from . import _errors
 from ._methods import TensorMethods, add_operators, frozen
 from ._reads import fused
-from ._reference_graph import AccumulateGrad, Node, Run, add_hook, is_array, reachable
+from ._reference_graph import AccumulateGrad, Node, Run, add_hook, checked, is_array, nothing, reachable
 from .ops import TABLE
 
 name = "reference"
@@ -70,12 +70,18 @@ def _call(op, arrays, options):
             except ValueError:
                 raise _errors.not_broadcastable(op.name, shapes) from None
         raise
+    if not op.multi and isinstance(out, (tuple, list)):
+        raise _errors.several_results(op.name)
     return [_numeric(array, op.name) for array in (out if op.multi else (out,))]
 
 
 def apply(op, operands, options):
     """Run a row on Tensors, arrays and scalars, and record it where a gradient is wanted."""
     options = frozen(options)
+    if not operands:
+        raise _errors.no_operands(op.name)
+    if not op.variadic and len(operands) != len(op.operands):
+        raise _errors.operand_count(op.name, len(op.operands), len(operands))
     if op.derived and not fused(op, options):
         return op.fn(*map(_as_operand, operands), **options)
     arrays = _arrays(op, operands)
@@ -120,7 +126,7 @@ def _result(op, operands, options, arrays, out, nr):
         return Tensor._of(out)
     result = Tensor._of(out, source._counter)
     result._base = source if source._base is None else source._base
-    result._chain = (*source._chain, (op, options, nr) if op.multi else (op, options))
+    result._way = source._way, (op, options, nr) if op.multi else (op, options)
     result._seen = source._counter[0]
     result._blind = source._blind or not is_grad_enabled()
     return result
@@ -139,7 +145,7 @@ def _check_writeable(op, target, base, operands):
     wanted = any(isinstance(operand, Tensor) and operand.requires_grad for operand in operands)
     if target._blind and (wanted or base.requires_grad):
         raise _errors.no_grad_view_in_place(op.name)
-    for maker, *_ in target._chain if wanted else ():
+    for maker, *_ in target._chain() if wanted else ():
         if maker.multi:
             raise _errors.multi_view_in_place(op.name, maker.name)
 
@@ -167,10 +173,11 @@ def write(op, target, others, options):
         if base is None:
             target._rebase(node)
         else:
-            slices = Node(TABLE["copy_slices"], {"chain": target._chain}, (base._edge(), (node, 0)))
+            slices = Node(TABLE["copy_slices"], {"chain": target._chain()}, (base._edge(), (node, 0)))
             slices.save((base, target), [base._array, array], [base._array], [base._counter])
             base._rebase(slices)
     target._counter[0] += 1
+    target._refresh()  # now, so that a retained gradient is that of the new value
     return target
 
 
@@ -217,6 +224,9 @@ def _vjps(node, grads, wanted, create_graph):
         results = list(op.vjps(g, out, values, node.options, wanted))
         if len(results) != len(wanted):
             raise _errors.vjp_count(node.name(), len(wanted), len(results))
+        for result in results:
+            if isinstance(result, (tuple, list)):
+                raise _errors.vjp_count(node.name(), 1, len(result))
         if conj:
             results = [_conj(g) for g in results]
     return [_fitted(node, i, g, create_graph) if want else None for i, (g, want) in enumerate(zip(results, wanted))]
@@ -316,7 +326,7 @@ class _Backward(Run):
                 grads[nr] = g = self._through_hooks(node.hooks.get(nr, {}), g)
                 if self.captured is not None and (node, nr) in self.captured:
                     self.captured[node, nr] = g
-                tensor = node.retained.get(nr, _nothing)()
+                tensor = node.retained.get(nr, nothing)()
                 if tensor is not None:
                     held = tensor._grad
                     tensor._grad = self._own(g) if held is None else TABLE["add"](held, self._tensor(g))
@@ -339,7 +349,7 @@ class _Backward(Run):
         for hook in list(hooks.values()):
             seen = self._tensor(g)
             result = hook(seen)
-            g = seen if result is None else _checked(result, seen)
+            g = seen if result is None else checked(result, seen)
         return _carrier(g, self.create_graph)
 
     def _own(self, g):
@@ -355,20 +365,6 @@ class _Backward(Run):
         else:
             np.add(held._array, g, out=held._array)
             held._counter[0] += 1
-
-
-def _nothing():
-    return None
-
-
-def _checked(result, given):
-    if not isinstance(result, Tensor):
-        raise _errors.hook_result(result)
-    if result.shape != given.shape:
-        raise _errors.hook_shape(given.shape, result.shape)
-    if result.dtype != given.dtype:
-        raise _errors.hook_dtype(given.dtype, result.dtype)
-    return result
 
 
 def _tensors(where, value):
@@ -474,8 +470,8 @@ class Tensor(TensorMethods):
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_array", "_base", "_blind", "_chain", "_counter", "_grad", "_hooks", "_node",
-        "_nr", "_requires_grad", "_seen",
+        "__weakref__", "_accumulator", "_array", "_base", "_blind", "_counter", "_grad", "_hooks", "_node", "_nr",
+        "_requires_grad", "_seen", "_way",
     )  # fmt: skip
     __hash__ = object.__hash__
 
@@ -494,17 +490,23 @@ class Tensor(TensorMethods):
         self._requires_grad = False  # of a leaf
         self._grad = None
         self._node, self._nr = None, 0  # what made it, and which output it is
-        self._base, self._chain, self._seen = (
-            None,
-            (),
-            0,
-        )  # of a view: its root, the way to it, the version `_node` is of
+        self._base = None  # of a view: its root
+        self._way = ()  # of a view: the way to the Tensor it was made of, and the last step
+        self._seen = 0  # of a view: the version that `_node` is of
         self._blind = False  # of a view: made while grad mode was off
         self._hooks = {}  # of a leaf
-        self._accumulator = _nothing  # of a leaf: weak reference to its AccumulateGrad
+        self._accumulator = nothing  # of a leaf: weak reference to its AccumulateGrad
         return self
 
     # ------------------------------------------------------------ graph
+
+    def _chain(self):
+        """The steps from the base to this view, as rows `as_view` and `copy_slices` take them."""
+        steps, way = [], self._way
+        while way:
+            way, step = way
+            steps.append(step)
+        return tuple(reversed(steps))
 
     def _refresh(self):
         """A view whose base was written since: its `grad_fn` is made anew from the base as it is now."""
@@ -515,7 +517,7 @@ class Tensor(TensorMethods):
                 return
             edge = base._edge()
             if edge is not None:
-                node = Node(TABLE["as_view"], {"chain": self._chain}, (edge,))
+                node = Node(TABLE["as_view"], {"chain": self._chain()}, (edge,))
                 node.save((base,), [base._array], [self._array], [self._counter])
                 self._rebase(node)
 
@@ -596,7 +598,7 @@ class Tensor(TensorMethods):
     @property
     def retains_grad(self):
         """Whether `retain_grad` was called on this Tensor, which is no leaf."""
-        return self._node is not None and self._node.retained.get(self._nr, _nothing)() is self
+        return self._node is not None and self._node.retained.get(self._nr, nothing)() is self
 
     def retain_grad(self):
         """Have `backward` set `grad`, though this Tensor is no leaf."""
@@ -635,9 +637,10 @@ class Tensor(TensorMethods):
     def data(self, value):
         if not isinstance(value, Tensor):
             raise _errors.not_tensor("data", value)
-        if value.dtype != self.dtype and self.requires_grad:
-            raise _errors.grad_dtype(self.dtype, value.dtype)
-        self._array, self._accumulator = value._array, _nothing
+        plain = not self.requires_grad and self._grad is None and self._accumulator is nothing and self._base is None
+        if not plain and (value.shape != self.shape or value.dtype != self.dtype):
+            raise _errors.data_kind(self.shape, self.dtype, value.shape, value.dtype)
+        self._array, self._counter = value._array, [0]
 
     @property
     def _version(self):
@@ -679,8 +682,7 @@ def bind(op):
 
 
 def tensor(data, *, dtype=None, requires_grad=False):
-    if isinstance(data, Tensor):
-        data = data._array
+    data = data._array if isinstance(data, Tensor) else _numeric(data, "tensor")
     result = Tensor._of(_numeric(np.array(data, dtype=dtype), "tensor"))
     result.requires_grad = requires_grad
     return result
@@ -688,7 +690,8 @@ def tensor(data, *, dtype=None, requires_grad=False):
 
 def asarray(x, dtype=None, copy=None):
     if not isinstance(x, Tensor):
-        return Tensor._of(_numeric(np.asarray(x, dtype=dtype, copy=copy), "asarray").view())
+        x = np.asarray(_numeric(x, "asarray"), dtype=dtype, copy=copy)
+        return Tensor._of(_numeric(x, "asarray").view())
     if dtype is not None and np.dtype(dtype) != x.dtype:
         if copy is False:
             raise ValueError(f"asarray: cannot convert {x.dtype} to {np.dtype(dtype)} without a copy")

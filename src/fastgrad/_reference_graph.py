@@ -107,6 +107,22 @@ def add_hook(hooks, hook):
     return Handle(hooks, hook)
 
 
+def checked(result, given):
+    """What a hook returned for the gradient `given`, if it can take its place."""
+    if not is_tensor(result):
+        raise _errors.hook_result(result)
+    if result.shape != given.shape:
+        raise _errors.hook_shape(given.shape, result.shape)
+    if result.dtype != given.dtype:
+        raise _errors.hook_dtype(given.dtype, result.dtype)
+    return result
+
+
+def nothing():
+    """Where a weak reference is called for and there is nothing to refer to."""
+    return None
+
+
 class Run:
     """One backward pass. A subclass says what a node does (`apply`) and how cotangents add up (`merge`)."""
 

@@ -79,8 +79,6 @@ cdef extern from "fg.h" nogil:
         FG_ALIGNED
         FG_WRITEABLE
     void fg_mem_fail_after(long n)
-    void* fg_mem_alloc(size_t n)
-    void fg_mem_free(void* p)
     enum:
         FG_SMALL
     void* fg_small_alloc(size_t)
@@ -109,7 +107,6 @@ cdef extern from "fg.h" nogil:
     fg_array* fg_array_keep(fg_array*)
     void fg_array_drop(fg_array*)
     bint fg_array_unshared(const fg_array*)
-    bint fg_array_same_shape(const fg_array*, const fg_array*)
 
     ctypedef void (*fg_loop_fn)(char** args, const intptr_t* dims, const intptr_t* strides, void* data) noexcept
     ctypedef struct fg_loop:

@@ -1,5 +1,6 @@
 # What the compiled backend uses of Python.
 
+import gc
 import sys
 
 import numpy as np

@@ -194,6 +194,29 @@ cdef int show_below(Node top) except -1:
     return 0
 
 
+cdef enum:
+    REACH = 10000  # objects looked at for one hook
+
+cdef int show_reachable(object hook) except -1:
+    """Show the Tensors that a hook holds, and their graphs: through each of them it may close a cycle."""
+    cdef list stack = [hook]
+    cdef set seen = set()
+    while stack and len(seen) < REACH:
+        o = stack.pop()
+        if id(o) in seen or isinstance(o, (type, type(sys))):
+            continue
+        seen.add(id(o))
+        if is_tensor(o):
+            track(o)
+            if (<Tensor>o).node is not None:
+                show_below((<Tensor>o).node)
+        elif type(o) is type(pow_call):  # but for its globals
+            stack += [o.__closure__, o.__defaults__, o.__kwdefaults__, o.__dict__]
+        else:
+            stack += gc.get_referents(o)
+    return 0
+
+
 cdef void track(object o) noexcept:
     """Show `o` to the cycle collector: something that can close a cycle was attached to it."""
     if not PyObject_GC_IsTracked(<PyObject*>o):

@@ -43,6 +43,8 @@ cdef inline int link_tensor(Node node, int i, Tensor t) except -1:
         if t.sink == NULL:
             make_sink(t)
         link(node, i, &t.sink.n, 0)
+        if t.hooks is not None:
+            show_node(node)  # a hook may hold what is recorded here
     return 0
 
 

@@ -151,7 +151,6 @@ cdef class Row:
     cdef bint elementwise, derived, differentiable, holomorphic, view, multi, variadic
     cdef bint plain_call           # the public call's arguments are the operands as they stand
     cdef bint fused                # a derived row whose expression is one program
-    cdef bint untraceable          # an elementwise row whose formulas have no program
     cdef fg_loop loops[CODES]      # by the operands' common type number
     cdef uint8_t out_code[CODES]
     cdef Formula forward
@@ -196,7 +195,7 @@ cdef class Row:
             try:
                 self.formulas[mask] = make_formula(vjp_program(self.op, wanted, self.options), self.op.operands)
             except NotElementwise:
-                self.untraceable = True
+                pass
         return <Formula>self.formulas[mask]
 
     cdef Row variant(self, dict options):

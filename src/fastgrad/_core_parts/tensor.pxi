@@ -200,6 +200,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def grad_fn(self):
         """The node that made it; None for a leaf."""
         wants_grad(self)
+        track(self)  # it may end up in the node's metadata
         return self.node
 
     @property
@@ -260,6 +261,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
             hooks = extra.hooks.setdefault(self.nr, {})
             show_node(self.node)
         track(self)
+        show_reachable(hook)
         return Handle(hooks, hook)
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):

@@ -12,7 +12,7 @@ import numpy as np
 from ._doc import doc as _doc
 from ._row import case
 from ._row import register as _op
-from .elementwise import erf, exp, logaddexp, maximum, minimum, negative, square, tanh, where
+from .elementwise import erf, exp, expm1, log1p, maximum, minimum, negative, square, tanh, where
 from .indexing import getitem
 from .reductions import logsumexp, mean, peak, sum
 
@@ -29,6 +29,16 @@ def _sigmoid(x):
     """
     a, b = exp(minimum(x, 0)), exp(-maximum(x, 0))
     return a / (a + b)
+
+
+def _softplus(x):
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-abs(x))), in loops that NumPy has vectorised.
+
+    exp(-abs(x)) is written as exp(min(x, 0)) + expm1(-max(x, 0)): exact for x < 0, where it is the whole result, and
+    right in every order at 0, as in `_sigmoid`.
+    """
+    above = maximum(x, 0)
+    return above + log1p(exp(minimum(x, 0)) + expm1(-above))
 
 
 def _gelu(x, approximate="none"):
@@ -115,7 +125,7 @@ relu = _op("relu", lambda x: where(x <= 0, 0, x), "x",
            kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((math.nan,), (1.0,))],
            doc=_doc("The positive part of x.", "relu([-1., 0., 2.])", "tensor([0., 0., 2.])",
                     "The gradient is 0 at 0."))
-softplus = _op("softplus", lambda x: logaddexp(x, 0), "x",
+softplus = _op("softplus", _softplus, "x",
                kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
                doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])"))
 silu = _op("silu", lambda x: x * _sigmoid(x), "x", kinks=[((0.0,), (0.5,))],
@@ -125,7 +135,7 @@ gelu = _op("gelu", _gelu, "x; approximate='none'", kinks=[((0.0,), (0.5,))],
            doc=_doc("Gaussian error linear unit: x times the chance that a standard normal variable is less than x.",
                     "gelu([0., 10.])", "tensor([ 0., 10.])",
                     "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016, section 2."))
-logistic_loss = _op("logistic_loss", lambda x, y: y * logaddexp(-x, 0) + (1 - y) * logaddexp(x, 0), "x, y",
+logistic_loss = _op("logistic_loss", lambda x, y: y * _softplus(-x) + (1 - y) * _softplus(x), "x, y",
                     near=((-2, 2), (0, 1)),
                     doc="Cross entropy of y under sigmoid(x), with a term for each tail, so that neither cancels.")
 
