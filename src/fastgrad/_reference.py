@@ -224,9 +224,6 @@ def _vjps(node, grads, wanted, create_graph):
         results = list(op.vjps(g, out, values, node.options, wanted))
         if len(results) != len(wanted):
             raise _errors.vjp_count(node.name(), len(wanted), len(results))
-        for result in results:
-            if isinstance(result, (tuple, list)):
-                raise _errors.vjp_count(node.name(), 1, len(result))
         if conj:
             results = [_conj(g) for g in results]
     return [_fitted(node, i, g, create_graph) if want else None for i, (g, want) in enumerate(zip(results, wanted))]
@@ -242,6 +239,8 @@ def _carrier(g, create_graph):
 def _fitted(node, i, g, create_graph):
     if g is None:
         return None
+    if isinstance(g, (tuple, list)):
+        raise _errors.vjp_count(node.name(), 1, len(g))
     g, like = _carrier(g, create_graph), node.inputs[i]
     if any(n != m and 1 not in (n, m) for n, m in zip(g.shape[::-1], like.shape[::-1])):
         operand = node.op.operands[0 if node.op.variadic else i]
@@ -278,7 +277,7 @@ def _derived_vjps(node, g, values, wanted, create_graph):
                 value = _connected(value, edge)
             if want:
                 # A node of its own for each operand (one Tensor may be two of them), where the inner backward stops.
-                value = TABLE["positive"](value) if create_graph else _leaf(value)
+                value = TABLE["positive"](value) if create_graph else tensor(value, requires_grad=True)
                 inputs.append(value)
             operands[i] = value
         out = node.op.fn(*operands, **node.options)
@@ -288,12 +287,6 @@ def _derived_vjps(node, g, values, wanted, create_graph):
     finally:
         _set_grad_enabled(previous)
     return [next(found) if want else None for want in wanted]
-
-
-def _leaf(array):
-    tensor = Tensor._of(array)
-    tensor._requires_grad = True
-    return tensor
 
 
 class _Backward(Run):
@@ -360,7 +353,9 @@ class _Backward(Run):
         held = leaf._grad
         if held is None:
             leaf._grad = self._own(g)
-        elif self.create_graph or not held._array.flags.writeable:
+        elif held.shape != leaf.shape:  # somebody gave it other data
+            raise _errors.grad_shape(leaf.shape, held.shape)
+        elif self.create_graph or held.grad_fn is not None or not held._array.flags.writeable:
             leaf._grad = TABLE["add"](held, self._tensor(g))
         else:
             np.add(held._array, g, out=held._array)

@@ -178,6 +178,13 @@ cdef enum:
     FG_WEAK = 128         # flag of an fg_array that stands for a Python scalar
     CODES = 24            # NumPy's type numbers of bool, integers, floats and complex lie below
 
+cdef extern from "numpy/ufuncobject.h":
+    ctypedef struct UfuncLoops "PyUFuncObject":
+        int nin, nout, nargs, ntypes
+        fg_loop_fn* functions
+        void** data
+        const char* types
+
 cdef extern from "numpy/arrayobject.h":
     object PyArray_NewFromDescr(PyObject* subtype, PyObject* descr_stolen, int ndim, cnp.npy_intp* shape,
                                 cnp.npy_intp* strides, void* data, int flags, PyObject* obj)

@@ -219,41 +219,41 @@ cdef class Row:
         return row
 
 
-cdef void find_loops(Row row):
+cdef int find_loops(Row row) except -1:
     """Fill the table of inner loops from the ufunc object, or from the core for rows that have no ufunc."""
-    cdef int i, j, code, nargs
-    cdef int[6] codes
-    cdef cnp.ufunc ufunc
-    cdef bint same
-    codes = [FG_BOOL, FG_FLOAT32, FG_FLOAT64, FG_COMPLEX64, FG_COMPLEX128, FG_BOOL]
+    cdef int i, code
+    cdef int[5] codes
+    codes = [FG_BOOL, FG_FLOAT32, FG_FLOAT64, FG_COMPLEX64, FG_COMPLEX128]
     if row.op.loop is not None:
         name = row.op.loop.encode()
         for i in range(1, 5):
             row.loops[codes[i]] = fg_kernel_find(name, codes[i])
             row.out_code[codes[i]] = codes[i]
-        return
-    if not isinstance(row.fn, np.ufunc):
-        return
-    ufunc = row.fn
-    nargs = ufunc.nin + 1
-    for i in range(5):
-        code = codes[i]
-        for j in range(ufunc.ntypes):
-            same = ufunc_takes(ufunc, j, nargs, code)
-            if same and ufunc.functions[j] != NULL and is_number(ufunc.types[j * nargs + nargs - 1]):
-                row.loops[code].fn = <fg_loop_fn>ufunc.functions[j]
-                row.loops[code].data = ufunc.data[j] if ufunc.data != NULL else NULL
-                row.out_code[code] = ufunc.types[j * nargs + nargs - 1]
+    elif isinstance(row.fn, np.ufunc):
+        for i in range(5):
+            code = codes[i]
+            row.out_code[code] = find_loop(row.fn, code, &row.loops[code])
+    return 0
+
+
+cdef int find_loop(object ufunc, int code, fg_loop* found) except -1:
+    """The ufunc's loop whose operands are all of type `code`: the type number of its result; 0 if there is none."""
+    cdef UfuncLoops* u = <UfuncLoops*><PyObject*>ufunc
+    cdef int j, k
+    cdef const char* types
+    if u.functions == NULL or u.types == NULL:
+        return 0
+    for j in range(u.ntypes):
+        types = u.types + j * u.nargs
+        for k in range(u.nin):
+            if types[k] != code:
                 break
-
-
-cdef bint ufunc_takes(cnp.ufunc ufunc, int j, int nargs, int code) noexcept:
-    """Whether entry `j` of the ufunc's table takes operands that are all of type `code`."""
-    cdef int k
-    for k in range(nargs - 1):
-        if ufunc.types[j * nargs + k] != code:
-            return False
-    return True
+        else:
+            if u.functions[j] != NULL and is_number(types[u.nin]):
+                found.fn = u.functions[j]
+                found.data = u.data[j] if u.data != NULL else NULL
+                return types[u.nin]
+    return 0
 
 
 cdef Row row_of(object op):

@@ -433,15 +433,12 @@ cdef inline fg_loop* MAT_loop(int code) noexcept nogil:
 
 cdef void _fill_matmul():
     """np.matmul is a gufunc: its table of loops reads like any other's, its loops take core dimensions."""
-    cdef cnp.ufunc ufunc = np.matmul
-    cdef int code, j
+    cdef int code
+    cdef fg_loop loop
     for code in (FG_FLOAT32, FG_FLOAT64):
-        for j in range(ufunc.ntypes):
-            if ufunc_takes(ufunc, j, 3, code) and ufunc.types[3 * j + 2] == code:
-                MAT.loops[code].fn = <fg_loop_fn>ufunc.functions[j]
-                MAT.loops[code].data = ufunc.data[j] if ufunc.data != NULL else NULL
-                mat_loops[code - FG_FLOAT32] = MAT.loops[code]
-                break
+        memset(&loop, 0, sizeof(loop))
+        if find_loop(np.matmul, code, &loop) == code:
+            MAT.loops[code] = mat_loops[code - FG_FLOAT32] = loop
 
 _fill_matmul()
 
