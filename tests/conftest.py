@@ -50,3 +50,14 @@ def grad_mode_is_left_alone():
     on = fg.is_grad_enabled()
     fg.set_grad_enabled(True)
     assert on, "the test left gradients off"
+
+
+@pytest.fixture
+def register():
+    """`fg.register_op` for one test: the table is as before afterwards."""
+    import fastgrad as fg
+
+    before = dict(fg.ops.TABLE)
+    yield fg.register_op
+    for name in set(fg.ops.TABLE) - set(before):
+        del fg.ops.TABLE[name]

@@ -10,15 +10,6 @@ from fastgrad.ops import TABLE
 exp = TABLE["exp"]
 
 
-@pytest.fixture
-def register():
-    """`fg.register_op` for one test: the table is as before afterwards."""
-    before = dict(TABLE)
-    yield fg.register_op
-    for name in set(TABLE) - set(before):
-        del TABLE[name]
-
-
 def check(function, *arrays):
     """Numeric gradients of first and second order of a public function of float64 arrays."""
     xs = [fg.tensor(a, requires_grad=True) for a in arrays]

@@ -34,6 +34,28 @@ cdef inline bint is_real(fg_array* a) noexcept:
 
 # ---------------------------------------------------------------- sum and mean of everything
 
+cdef enum:
+    UNPROVEN = 8192       # elements up to which every NumPy 2 hands a contiguous reduction to its loop in one piece
+
+cdef int whole_sums = -1  # whether this NumPy does so beyond; -1: not looked yet
+
+
+cdef bint sums_alike(fg_array* a) except? True:
+    """Whether a direct sum adds in NumPy's order. NumPy before 2.3 cuts long reductions into pieces of its buffer."""
+    global whole_sums
+    cdef fg_array* probe
+    cdef fg_array* total
+    if a.size <= UNPROVEN:
+        return True
+    if whole_sums < 0:
+        values = np.sin(np.arange(3.0 * UNPROVEN + 1))
+        probe = wrap_nd(values)
+        total = sum_of(probe)
+        whole_sums = (<double*>total.data)[0] == <double>np.add.reduce(values)
+        fg_array_drop(total)
+        fg_array_drop(probe)
+    return whole_sums
+
 cdef fg_array* sum_of(fg_array* a) except NULL:
     """The sum of a contiguous array as NumPy forms it: pairwise, on top of 0."""
     cdef fg_array* r = new_array(0, NULL, a.dtype, a.itemsize)
@@ -59,7 +81,7 @@ cdef object sum_all(Row row, Tensor x):
     cdef fg_array* a = x.a
     if not direct or not is_real(a) or not a.flags & FG_CONTIGUOUS or ADD.loops[a.dtype].fn == NULL:
         return None
-    if row.code == MEAN and a.size == 0:
+    if row.code == MEAN and a.size == 0 or not sums_alike(a):
         return None
     out = new_tensor(sum_of(a))
     if row.code == MEAN:
@@ -106,7 +128,7 @@ cdef object sum_axes(Row row, Tensor x, dict options):
     cdef Tensor out
     cdef Node node
     cdef fg_loop* add = add_loop(a.dtype)
-    if not direct or not is_real(a) or add == NULL or a.size == 0 or a.ndim == 0:
+    if not direct or not is_real(a) or add == NULL or a.size == 0 or a.ndim == 0 or not sums_alike(a):
         return None
     if type(options["keepdims"]) is not bool or not reduced_axes(options["axis"], a.ndim, reduced):
         return None
