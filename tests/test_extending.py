@@ -164,6 +164,36 @@ def test_an_exception_in_a_formula_arrives(register):
     assert x.grad.item() == 2.0
 
 
+def test_a_row_is_replaced_by_another_of_its_name(register):
+    x = fg.tensor([1.0, 2.0], requires_grad=True)
+    first = register("renewed", lambda x: x * 2, "x")
+    y = first(x)
+    second = register("renewed", lambda x, y: x * y * 3, "x, y")
+    assert len(TABLE["renewed"].operands) == 2
+    check(second, np.array([1.0, 2.0]), np.array([0.5, 4.0]))
+    y.sum().backward()
+    assert x.grad.tolist() == [2.0, 2.0], "what was recorded before is differentiated as it was"
+    check(first, np.array([1.0, 2.0]))
+
+
+def test_a_replacement_that_is_refused_leaves_the_first(register):
+    f = register("renewed", lambda x: x * 2, "x")
+    before = TABLE["renewed"]
+    with pytest.raises(TypeError, match="callable"):
+        register("renewed", None, "x")
+    assert TABLE["renewed"] is before
+    assert f(fg.ones(2)).tolist() == [2.0, 2.0]
+
+
+@pytest.mark.parametrize("name", ["exp", "sum", "getitem", "as_view", "scalar_power", "absolute", "concatenate"])
+def test_names_of_fastgrads_own_are_refused(name, register):
+    before = dict(TABLE)
+    with pytest.raises(ValueError, match=f"{name}.*registered already"):
+        register(name, np.exp, "x", vjp=None)
+    assert before == TABLE
+    assert np.abs(fg.tensor([-1.0])).tolist() == [1.0]
+
+
 # fmt: off
 BAD = {
     "a name that is taken":     (("exp", np.exp, "x"),                          {}, ValueError, "exp.*registered already"),

@@ -177,6 +177,19 @@ def test_sequences_and_scalars_are_taken_as_numpy_takes_them(name):
 # ---------------------------------------------------------------- rows that bear a NumPy name
 
 
+#: What NumPy, or its 2.0, takes by position alone.
+POSITIONAL = {"astype": "dtype", "reshape": "shape"}
+
+
+def by_position(name, args, options):
+    """NumPy's own call: the option that it takes by position, and no option that is left as it is."""
+    first = POSITIONAL.get(name)
+    if first is None:
+        return args, options
+    rest = {k: v for k, v in options.items() if k != first and v is not None}
+    return (*args, options[first]), rest
+
+
 @pytest.mark.parametrize("name", [n for n in ROWS if hasattr(np, n)])
 def test_a_row_with_a_numpy_name_is_that_numpy_function(name):
     """The row's own forward is checked too: called as the public function, it is NumPy's function of that name."""
@@ -185,8 +198,7 @@ def test_a_row_with_a_numpy_name_is_that_numpy_function(name):
     for call in calls(op):
         operands = operands_of(op, call, "float64", seed(name, "numpy"))
         args, options = arguments(op, operands, call.options)
-        if name == "astype":  # whose dtype NumPy takes by position alone
-            args, options = (*args, options["dtype"]), {k: v for k, v in options.items() if k != "dtype"}
+        args, options = by_position(name, args, options)
         with np.errstate(all="ignore"):
             expected = attempt(lambda: numpy_function(*args, **options))
         assert_same_outcome(
@@ -206,8 +218,7 @@ def test_numpy_functions_of_tensors_give_tensors_with_a_graph(name):
         if error is not None:
             continue  # not for floating operands
         args, options = arguments(op, given, call.options)
-        if name == "astype":
-            args, options = (*args, options["dtype"]), {k: v for k, v in options.items() if k != "dtype"}
+        args, options = by_position(name, args, options)
         with np.errstate(all="ignore"):
             found = getattr(np, name)(*args, **options)
         results = found if isinstance(found, (tuple, list)) else [found]

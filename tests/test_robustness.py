@@ -51,7 +51,6 @@ BAD_ROWS = {
     "options alone":              ((np.exp, "; axis=0"),     {},                                     ValueError, "signature"),
     "no signature":               ((np.exp, "x y; =3"),      {},                                     ValueError, "signature"),
     "an option that is no name":  ((np.exp, "x; 3=4"),       {},                                     ValueError, "signature"),
-    "a default that is none":     ((lambda x, k: x, "x; k=)"), {"vjp": None},                        ValueError, "signature"),
 }
 # fmt: on
 
@@ -93,6 +92,8 @@ BAD_CALLS = {
                                    lambda f: f(leaf(), leaf()).sum().backward(), RuntimeError, "3 gradients for 2"),
     "several operands: too few":  ((lambda *xs: xs[0] + xs[1], "*xs"), {"vjp": lambda g, out, *xs: (g,)},
                                    lambda f: f([leaf(), leaf()]).sum().backward(), RuntimeError, "1 gradients for 2"),
+    "a default that is none":     ((lambda x, k: x, "x; k=)"), {"vjp": None},
+                                   lambda f: f(leaf()), ValueError, "is no signature"),
     "a value that is not saved":  ((lambda x: np.cos(x), "x"), {"vjp": lambda g, out, x: -g * fg.sin(x)},
                                    lambda f: f(leaf()).sum().backward(), TypeError, "saves="),
     "... by an operator":         ((lambda x: np.cos(x), "x"), {"vjp": lambda g, out, x: g * x},
@@ -179,7 +180,7 @@ def test_a_list_of_tensors_with_graphs_names_the_remedy(make):
     make([x[0].detach(), x[1].detach()])
 
 
-@pytest.mark.parametrize("name", ["cbrt", "exp2", "expm1", "log1p", "sinc", "xlogy"])
+@pytest.mark.parametrize("name", ["cbrt", "exp2", "expm1", "log1p", "xlogy"])
 def test_a_ufunc_of_the_same_name_from_elsewhere_is_refused(name):
     special = pytest.importorskip("scipy.special")
     ufunc = getattr(special, name)
@@ -271,21 +272,25 @@ OPTIONS = {  # an operation with an array for an option, the option, what it is 
     "roll":    (lambda x, o: fg.roll(x, o),                 1,                    3),
     "pad":     (lambda x, o: fg.pad(x.reshape(2, 3), o),    [[1, 0], [0, 1]],     [[0, 1], [1, 0]]),
     "split":   (lambda x, o: fg.split(x, o)[1],             [2, 4],               [1, 5]),
-    "take":    (lambda x, o: fg.take(x, o),                 [0, 0, 5],            [1, 2, 3]),
     "index":   (lambda x, o: x[o],                          [0, 0, 5],            [1, 2, 3]),
     "indices": (lambda x, o: x.reshape(2, 3)[:, o],         [0, 0, 2],            [1, 1, 1]),
 }
 # fmt: on
 
 
+def weighted(y):
+    """`y` times numbers all of which differ."""
+    return y * np.arange(1.0, y.size + 1).reshape(y.shape)
+
+
 @pytest.mark.parametrize("what", OPTIONS)
 def test_an_option_that_changes(what):
     function, before, after = OPTIONS[what]
-    expected = gradient(lambda x: function(x, np.array(before)) * np.arange(1.0, 4.0).sum(), fg.arange(6.0).requires_grad_())
     x, option = fg.arange(6.0, requires_grad=True), np.array(before)
+    expected = gradient(lambda x: weighted(function(x, np.array(before))), x)
     y = function(x, option)
     option[...] = after
-    assert gradient(lambda _: y * 6.0, x) == expected
+    assert gradient(lambda _: weighted(y), x) == expected
 
 
 # ---------------------------------------------------------------- .data
@@ -303,12 +308,6 @@ def with_gradient():
 
 def a_view():
     return fg.ones(6)[:3]
-
-
-def used_once():
-    x = leaf()
-    x.kept = None if hasattr(x, "__dict__") else None
-    return x
 
 
 @pytest.mark.parametrize("make", [leaf, with_graph, with_gradient, a_view])
@@ -419,20 +418,25 @@ def test_data_replaced_while_others_compute(work, requires_grad):
     survives(THREADS.format(size=RELEASE, requires_grad=requires_grad, work=work))
 
 
+BACKED = ["Tensor", "_TensorBase", "Node", "Extra", "View", "Row", "Formula", "Backward", "_Keeper"]
+
+
+@compiled_only
 @pytest.mark.parametrize("make", [lambda c: c(), lambda c: c.__new__(c), lambda c: object.__new__(c)])
-def test_internal_objects_cannot_be_made(make):
-    y = leaf() * 2
-    ends = [fg.Tensor]
-    if COMPILED:
-        ends += [cls for cls in vars(active).values() if isinstance(cls, type) and cls.__module__ == active.__name__]
-        ends += [type(y.grad_fn), type(fg.exp.__self__)]
-    for cls in ends:
-        if cls is fg.Tensor and not COMPILED and make(object) is not None and cls is not make:
-            continue
+def test_what_has_memory_behind_it_cannot_be_made(make):
+    kinds = {type(leaf() * 2), type((leaf() * 2).grad_fn), type(fg.exp.__self__)}
+    assert kinds <= {getattr(active, name) for name in BACKED}
+    for name in BACKED:
         with pytest.raises(TypeError):
-            make(cls)
+            make(getattr(active, name))
+
+
+def test_a_tensor_is_not_made_by_its_class():
+    for arguments in ((), ([1.0],), (fg.ones(3),)):
+        with pytest.raises(TypeError, match=r"fastgrad\.tensor"):
+            fg.Tensor(*arguments)
     with pytest.raises(TypeError):
-        fg.Tensor()
+        type("Mine", (fg.Tensor,), {})()
 
 
 # ---------------------------------------------------------------- hooks and views
@@ -470,9 +474,6 @@ def test_a_hook_that_writes_an_input():
     z.register_hook(hook)
     (g,) = fg.autograd.grad(z.sum(), z)
     assert g.tolist() == [1.0, 1.0, 1.0] and z.tolist() == [2.0, 4.0, 6.0]
-    y = x * 1
-    y.register_hook(lambda g: y.mul_(2.0) and None if False else None)
-    assert fg.autograd.grad([y.sum()], [y, x])[1].tolist() == [1.0, 1.0, 1.0]
 
 
 def test_a_hook_that_writes_an_input_and_is_recorded():
@@ -497,24 +498,23 @@ SPLIT = {
 }
 
 
-@pytest.mark.parametrize("make", [lambda x: fg.split(x, 2), lambda x: fg.unstack(fg.reshape(x, (2, 3)))])
+@pytest.mark.parametrize("maker", ["split", "rows_of"])
 @pytest.mark.parametrize("which", SPLIT)
-def test_parts_are_not_written_where_a_gradient_is_wanted(make, which):
-    x = fg.arange(6.0, requires_grad=True)
-    b = x * 1
-    v = SPLIT[which](make(b))
-    plain = fg.zeros(6)
-    w = SPLIT[which](make(plain))
-    if w._version == plain._version and np.may_share_memory(w.numpy(), plain.numpy()):
+def test_parts_are_not_written_where_a_gradient_is_wanted(maker, which, register):
+    rows_of = register(
+        "rows_of", lambda x: (x[:3], x[3:]), "x", multi=True, view=True, vjp=lambda g, out, x: fg.concat(g)
+    )
+    make = rows_of if maker == "rows_of" else lambda x: fg.split(x, 2)
+    b, plain = fg.arange(6.0, requires_grad=True) * 1, fg.zeros(6)
+    v, w = SPLIT[which](make(b)), SPLIT[which](make(plain))
+    for write in (lambda: v.mul_(2.0), lambda: w.add_(b[0]), lambda: v.copy_(1.0)):
         with pytest.raises(RuntimeError, match="one of the views that"):
-            v.mul_(2.0)
-        with pytest.raises(RuntimeError, match="one of the views that"):
-            w.add_(x[0])
-        assert b.tolist() == list(range(6)) and plain.tolist() == [0.0] * 6
+            write()
+    assert b.tolist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0] and plain.tolist() == [0.0] * 6
     with fg.no_grad():
         v.mul_(2.0)
     w.add_(1.0)
-    assert v._version == 1 and w.tolist() == np.ones(w.shape).tolist()
+    assert b._version == plain._version == 1 and plain.numpy().sum() == w.size
 
 
 # ---------------------------------------------------------------- x ** n
@@ -551,89 +551,16 @@ def test_powers_at_zero_and_beyond(n):
         np.testing.assert_equal(first.item(), expected)
 
 
-# ---------------------------------------------------------------- order in memory
-
-
-def some_array(rng):
-    """An array that lies in memory in any way that views make."""
-    ndim = int(rng.integers(0, 5))
-    longest = int(rng.choice([3, 5, 12] if ndim > 2 else [4, 40, 300]))
-    shape = [int(n) for n in rng.integers(1 if rng.random() < 0.97 else 0, longest + 1, ndim)]
-    steps = rng.choice([-2, -1, 1, 1, 1, 2], ndim)
-    a = rng.uniform(0.1, 2.0, [n * abs(int(s)) for n, s in zip(shape, steps)])
-    a = a.astype(rng.choice(["float32", "float64"]))
-    a = a[tuple(slice(None, None, int(s)) for s in steps)]
-    if rng.random() < 0.7:
-        a = a.transpose(rng.permutation(ndim))
-    if ndim and rng.random() < 0.3:
-        axis = int(rng.integers(ndim))
-        a = np.broadcast_to(a.take([0] if a.shape[axis] else [], axis=axis), a.shape)
-    return a
-
-
-def partner(rng, a):
-    """An array that broadcasts with `a`, of its dtype."""
-    b = np.asarray(rng.uniform(0.1, 2.0, a.shape[::-1]), a.dtype).T if rng.random() < 0.5 else np.flip(a)
-    if rng.random() < 0.3:
-        b = b[tuple(slice(0, 1) if rng.random() < 0.5 else slice(None) for _ in b.shape)]
-    if b.ndim and rng.random() < 0.2:
-        b = b[0] if b.shape[0] else b
-    return b
-
-
-def lies_as(got, expected, what):
-    """Bits, and the strides of the axes along which there is something to step over."""
-    assert got.shape == expected.shape and got.dtype == expected.dtype, what
-    assert got.tobytes() == expected.tobytes(), f"{what}: other bits"
-    if expected.size:
-        strides = [[s for s, n in zip(x.strides, x.shape) if n > 1] for x in (got, expected)]
-        assert strides[0] == strides[1], f"{what}: strides {strides[0]}, NumPy's {strides[1]}"
-
-
-ELEMENTWISE = {
-    1: [np.exp, np.negative, np.sqrt, np.square, np.isfinite, np.tanh],
-    2: [np.add, np.subtract, np.multiply, np.divide, np.maximum, np.less, np.arctan2],
-    3: [np.where],
-}
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_results_lie_in_memory_as_numpys(part, rng):
-    for _ in range(250):
-        a = some_array(rng)
-        b = partner(rng, a)
-        for count, functions in ELEMENTWISE.items():
-            function = functions[int(rng.integers(len(functions)))]
-            arrays = {1: (a,), 2: (a, b), 3: (a > 1, a, b)}[count]
-            if count == 2 and rng.random() < 0.5:
-                arrays = arrays[::-1]
-            got = function(*map(fg.asarray, arrays))
-            where = [(x.shape, x.strides, str(x.dtype)) for x in arrays]
-            lies_as(got.numpy(), np.asarray(function(*arrays)), (function.__name__, where))
-
-
-@pytest.mark.parametrize("part", range(4))
-def test_sums_and_means_are_numpys_bit_for_bit(part, rng):
-    for _ in range(250):
-        a = some_array(rng)
-        if part % 2:  # a result: its order is what the operation before made of it
-            a = np.exp(a)
-        t = fg.asarray(a)
-        axes = [None, *range(-a.ndim, a.ndim)]
-        axes += [pair for pair in itertools.combinations(range(a.ndim), 2)]
-        axis = axes[int(rng.integers(len(axes)))]
-        keepdims = bool(rng.random() < 0.4)
-        for function in (np.sum, np.mean) if a.size else (np.sum,):
-            expected = np.asarray(function(a, axis=axis, keepdims=keepdims))
-            what = (function.__name__, a.shape, a.strides, str(a.dtype), axis, keepdims)
-            lies_as(function(t, axis=axis, keepdims=keepdims).numpy(), expected, what)
+# ---------------------------------------------------------------- cotangents that share
 
 
 @pytest.mark.parametrize("size", [3, 1000, RELEASE])
 @pytest.mark.parametrize("layout", ["C", "F", "steps", "broadcast"])
 def test_a_cotangent_and_its_negative(size, layout):
     rng = np.random.default_rng(size)
-    a, b = rng.normal(size=(2, 2, size)) if layout != "broadcast" else (rng.normal(size=(2, size)), rng.normal(size=size))
+    a, b = (
+        rng.normal(size=(2, 2, size)) if layout != "broadcast" else (rng.normal(size=(2, size)), rng.normal(size=size))
+    )
     if layout == "F":
         a = np.asfortranarray(a)
     if layout == "steps":

@@ -38,7 +38,7 @@ public = {name: backend.bind(op) for name, op in TABLE.items() if name not in IN
 public.update((alias, public[name]) for alias, name in ALIASES.items())
 
 
-_OWN = frozenset(TABLE)  # the names that `register_op` will not give away
+_OWN = frozenset((*TABLE, *ALIASES))  # the names that `register_op` will not give away
 
 
 def backend_name():
@@ -95,4 +95,6 @@ def register_op(name, fn, signature, **row):
     >>> x.grad
     tensor([3., 2., 1.])
     """
-    return backend.bind(register(name, fn, signature, replace=name not in _OWN, **row))
+    if name in _OWN:
+        raise ValueError(f"an operation named {name!r} is registered already, by fastgrad itself")
+    return backend.bind(register(name, fn, signature, replace=True, **row))

@@ -35,13 +35,13 @@ cdef inline bint is_real(fg_array* a) noexcept:
 # ---------------------------------------------------------------- sum and mean of everything
 
 cdef enum:
-    UNPROVEN = 8192       # elements up to which every NumPy 2 hands a contiguous reduction to its loop in one piece
+    UNPROVEN = 8192       # elements up to which NumPy 2.0 too hands a contiguous reduction to its loop in one piece
 
 cdef int whole_sums = -1  # whether this NumPy does so beyond; -1: not looked yet
 
 
 cdef bint sums_alike(fg_array* a) except? True:
-    """Whether a direct sum adds in NumPy's order. NumPy before 2.3 cuts long reductions into pieces of its buffer."""
+    """Whether a direct sum adds in NumPy's order. NumPy 2.0 cuts long reductions into pieces of its buffer."""
     global whole_sums
     cdef fg_array* probe
     cdef fg_array* total
