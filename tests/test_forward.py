@@ -177,16 +177,17 @@ def test_sequences_and_scalars_are_taken_as_numpy_takes_them(name):
 # ---------------------------------------------------------------- rows that bear a NumPy name
 
 
-#: What NumPy, or its 2.0, takes by position alone.
+#: What NumPy, or its 2.0, takes by position alone; and what its 2.0 does not know, which changes no value.
 POSITIONAL = {"astype": "dtype", "reshape": "shape"}
+UNKNOWN = {"reshape": {"copy"}}
 
 
 def by_position(name, args, options):
-    """NumPy's own call: the option that it takes by position, and no option that is left as it is."""
+    """A row's call as NumPy takes it."""
     first = POSITIONAL.get(name)
     if first is None:
         return args, options
-    rest = {k: v for k, v in options.items() if k != first and v is not None}
+    rest = {k: v for k, v in options.items() if k != first and k not in UNKNOWN.get(name, ())}
     return (*args, options[first]), rest
 
 
