@@ -143,7 +143,10 @@ cdef list root_grads(list roots, list gradients, bint tensors_with_graph):
                 raise _errors.not_scalar(t.shape)
             if is_complex(t.a.dtype):
                 raise _errors.not_real(t.dtype)
-            out.append(new_tensor(wrap_nd(np.ones(t.shape, t.dtype.newbyteorder("=")))))
+            if t.a.dtype == FG_FLOAT64 or t.a.dtype == FG_FLOAT32:
+                out.append(new_tensor(filled(t.a, 1.0)))
+            else:
+                out.append(new_tensor(wrap_nd(np.ones(t.shape, t.dtype.newbyteorder("=")))))
             continue
         g = to_tensor(g, "backward")
         if g.shape != t.shape:
