@@ -97,4 +97,4 @@ def register_op(name, fn, signature, **row):
     """
     if name in _OWN:
         raise ValueError(f"an operation named {name!r} is registered already, by fastgrad itself")
-    return backend.bind(register(name, fn, signature, replace=True, **row))
+    return backend.bind(register(name, fn, signature, users=True, **row))

@@ -217,7 +217,7 @@ cdef int add_into(fg_array* to, fg_array* more) except -1:
 cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     """Hooks, captures, then the vjp. Consumes `grads`."""
     cdef uint32_t i
-    cdef bint needed = False
+    cdef bint needed = False, busy = False
     try:
         if node.extra is not None or b.captures is not None:
             attend(b, node, grads)
@@ -227,6 +227,8 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
         if not needed:
             return 0
         check_saved(node)
+        node.busy += 1
+        busy = True
         if b.create_graph:
             formula_tensors(run, node, grads)
         elif node.row.multi:
@@ -234,8 +236,13 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
         else:
             apply_arrays(b, run, node, <fg_array**>grads)
         if not b.keep:
-            release_saved(node)
+            release_saved(node)  # once no run is busy with it, this one included
     finally:
+        if busy:
+            node.busy -= 1
+            if node.busy == 0 and node.release_later:
+                node.release_later = False
+                release_saved(node)
         for i in range(node.n.nout):
             if grads[i] != NULL:
                 drop(b, grads[i])

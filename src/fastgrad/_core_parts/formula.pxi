@@ -6,7 +6,7 @@ cdef list interpret(object program, dict values):
     registers += program.consts
     registers += [None] * (len(program.kinds) - len(registers))
     for op, sources, register in program.steps:
-        registers[register] = op(*[registers[i] for i in sources])
+        registers[register] = op(*map(registers.__getitem__, sources))
     return [registers[i] for i in program.outputs]
 
 

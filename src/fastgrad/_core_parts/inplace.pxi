@@ -87,17 +87,18 @@ cdef int check_writeable(Row row, Tensor t, unsigned int mask) except -1:
             raise _errors.view_of_leaf_in_place(row.name)
         if view.no_grad and (mask or wants_grad(view.base)):
             raise _errors.no_grad_view_in_place(row.name)
-        if mask and multi_step(view):
-            raise _errors.multi_view_in_place(row.name, view.row.name)
+        if mask and multi_step(view) is not None:
+            raise _errors.multi_view_in_place(row.name, multi_step(view))
     return 0
 
 
-cdef bint multi_step(View view) noexcept:
+cdef str multi_step(View view):
+    """The operation of several results that the view came through, if any."""
     while view is not None:
         if view.number >= 0:
-            return True
+            return view.row.name
         view = view.parent
-    return False
+    return None
 
 
 cdef object inplace(object op, object target, tuple others, dict options):
@@ -106,7 +107,7 @@ cdef object inplace(object op, object target, tuple others, dict options):
     cdef Tensor t = <Tensor?>target
     cdef tuple operands = to_operands(row, (t, *others))
     cdef unsigned int mask = wanted_mask(operands) if fg_grad_enabled else 0
-    cdef Node node = None
+    cdef Node node = None, copied = None
     cdef Tensor result = None
     check_writeable(row, t, mask)
     if row.name == "setitem":
@@ -119,6 +120,8 @@ cdef object inplace(object op, object target, tuple others, dict options):
             raise _errors.not_in_place(row.name)
         node = in_place_node(row, operands, mask, t.a, options)
         keep_old_value(node, t.a)
+        if t.view is not None:
+            copied = slices_node(t, node)
     if result is None:
         to_nd(t.a)[options["index"]] = values
     else:
@@ -127,7 +130,7 @@ cdef object inplace(object op, object target, tuple others, dict options):
     if node is not None:
         if node.saved[node.n.nin] != NULL:
             node.versions[node.n.nin] = t.a.root.version
-        rebase(t, node)
+        rebase(t, node, copied)
     return t
 
 
@@ -198,20 +201,27 @@ cdef int write(fg_array* to, fg_array* source) except -1:
     return 0
 
 
-cdef int rebase(Tensor t, Node node) except -1:
-    """`node` is how t's memory now came about; a view passes it on to its base."""
-    cdef Tensor base
-    cdef dict options
-    cdef Node copied
+cdef Node slices_node(Tensor t, Node node):
+    """The node of a view's base after a write to the view, which `node` is: made before anything is written."""
+    cdef Tensor base = t.view.base
+    cdef Row row = row_named("copy_slices")
+    cdef Node copied = new_node(row, 2, 1)
+    copied.options = {"chain": chain_of(t.view)}
+    copied.saved[1] = described(t.a)
+    link_tensor(copied, 0, base)
+    link(copied, 1, &node.n, 0)
+    return copied
+
+
+cdef int rebase(Tensor t, Node node, Node copied) except -1:
+    """`node` is how t's memory now came about; of a view, `copied` is how its base's did."""
+    cdef bint retained
     if t.view is None:
         return replace_node(t, node)
     retained = stop_retaining(t)
     t.node, t.nr, t.requires = node, 0, False
-    base = t.view.base
-    options = {"chain": chain_of(t.view)}
     t.view.seen = t.a.root.version
-    copied = make_node(row_named("copy_slices"), (base, t), NULL, 3, base.a, options, False, 1)
-    replace_node(base, copied)
+    replace_node(t.view.base, copied)
     refresh_view(t)
     if retained:
         t.retain_grad()

@@ -23,6 +23,8 @@ cdef class Node:
     cdef fg_array* saved_[3]
     cdef uint32_t versions_[3]
     cdef bint freed, direct
+    cdef int busy             # runs that are computing its vjp now; a loop lets other threads run meanwhile
+    cdef bint release_later   # when they are done
     cdef bint shown           # to the cycle collector
     cdef bint shown_below     # and so are all the nodes it leads to
     cdef fg_array** saved     # nin operands, then the result; NULL: shape and dtype of the result
@@ -234,6 +236,9 @@ cdef void release_saved(Node node) noexcept:
     cdef uint32_t i
     cdef fg_array* a
     if node.saved == NULL:
+        return
+    if node.busy:
+        node.release_later = True
         return
     for i in range(node.n.nin + 1):
         a = node.saved[i]

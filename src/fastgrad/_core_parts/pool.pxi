@@ -76,7 +76,8 @@ cdef bint clean_node(Node node) noexcept:
     release_saved(node)
     release_edges(node)
     node.options = None
-    node.freed = node.direct = False
+    node.freed = node.direct = node.release_later = False
+    node.busy = 0
     node.shown = node.shown_below = False
     node.n.run = NULL
     node.n.grad = NULL

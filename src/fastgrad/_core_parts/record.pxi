@@ -564,7 +564,9 @@ cdef object record_multi(Row row, tuple operands, object results, dict options):
     cdef Tensor out
     cdef Node node = None
     cdef unsigned int mask = 0
-    cdef list outs = [result_tensor(row, operands, result) for result in results]
+    cdef list outs = []
+    for result in results:  # not a list comprehension: Cython drops an item twice where one cannot grow
+        outs.append(result_tensor(row, operands, result))
     if fg_grad_enabled and row.differentiable:
         mask = wanted_mask(operands)
     if mask and len(outs):

@@ -230,6 +230,8 @@ class Op:
         """The cotangents of the wanted operands (None for the others), as the row's formulas give them."""
         if self.joint:
             grads = self.vjp(g, out, *operands, **options)
+            if not isinstance(grads, (tuple, list)):
+                raise TypeError(f"{self.name}: a vjp of several operands gives a tuple, not {type(grads).__name__}")
             if len(grads) != len(wanted):
                 return grads  # the engine says what is wrong with that
             return [grad if want else None for grad, want in zip(grads, wanted)]
@@ -253,9 +255,12 @@ class Op:
         return f"<operation {self.name}({self.signature})>"
 
 
-def register(name, fn, signature, *, replace=False, **row):
-    """Make a row and put it in the table (see `Op` for the parameters)."""
-    if name in TABLE and not replace:
+def register(name, fn, signature, *, users=False, **row):
+    """Make a row and put it in the table (see `Op` for the parameters). A user's may replace one of that name."""
+    if name in TABLE and not users:
         raise ValueError(f"an operation named {name!r} is registered already")
-    op = TABLE[name] = Op(name, fn, signature, **row)
+    op = Op(name, fn, signature, **row)
+    if users:
+        _ = op.bind  # a signature that is none is refused now; fastgrad's own wait, for the sake of the import
+    TABLE[name] = op
     return op
