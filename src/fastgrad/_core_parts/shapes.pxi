@@ -66,19 +66,26 @@ cdef fg_array* sum_of(fg_array* a) except NULL:
     data[0], data[1], data[2] = r.data, a.data, r.data
     strides[0], strides[1], strides[2] = 0, a.itemsize, 0
     if a.size >= RELEASE_GIL:
-        hold(1, &a)
         with nogil:
             add.fn(data, &a.size, strides, add.data)
-        let_go(1, &a)
     elif a.size:
         add.fn(data, &a.size, strides, add.data)
     return r
 
 
+# What these functions read is kept for as long as they run: a loop lets other threads run, which may set `x.data`.
+
 cdef object sum_all(Row row, Tensor x):
+    cdef fg_array* a = fg_array_keep(x.a)
+    try:
+        return sum_whole(row, x, a)
+    finally:
+        fg_array_drop(a)
+
+
+cdef object sum_whole(Row row, Tensor x, fg_array* a):
     cdef Tensor out
     cdef Node node
-    cdef fg_array* a = x.a
     if not direct or not is_real(a) or not a.flags & FG_CONTIGUOUS or ADD.loops[a.dtype].fn == NULL:
         return None
     if row.code == MEAN and a.size == 0 or not sums_alike(a):
@@ -121,7 +128,14 @@ cdef bint reduced_axes(object axis, int ndim, bint* reduced) except *:
 
 cdef object sum_axes(Row row, Tensor x, dict options):
     """A sum or mean over some axes, by the add loop in NumPy's own order."""
-    cdef fg_array* a = x.a
+    cdef fg_array* a = fg_array_keep(x.a)
+    try:
+        return sum_some(row, x, a, options)
+    finally:
+        fg_array_drop(a)
+
+
+cdef object sum_some(Row row, Tensor x, fg_array* a, dict options):
     cdef fg_array* count
     cdef fg_array* args[3]
     cdef bint reduced[FG_MAXDIMS]
@@ -180,10 +194,8 @@ cdef fg_array* sum_over(fg_array* a, bint* reduced, bint keepdims, fg_loop* add)
         fg_array_drop(out)
         raise MemoryError
     if a.size >= RELEASE_GIL:
-        hold(1, &a)
         with nogil:
             fg_loop_reduce(add, into, a)
-        let_go(1, &a)
     else:
         fg_loop_reduce(add, into, a)
     fg_array_drop(into)
@@ -436,12 +448,8 @@ cdef fg_array* matmul_of(fg_array* p, fg_array* q) except? NULL:
     strides[5], strides[6] = fg_strides(q)[0], fg_strides(q)[1]
     strides[7], strides[8] = fg_strides(r)[0], fg_strides(r)[1]
     if shape[0] * shape[1] * dims[2] >= RELEASE_GIL:
-        hold(1, &p)
-        hold(1, &q)
         with nogil:
             MAT_loop(p.dtype).fn(data, dims, strides, MAT_loop(p.dtype).data)
-        let_go(1, &p)
-        let_go(1, &q)
     else:
         MAT.loops[p.dtype].fn(data, dims, strides, MAT.loops[p.dtype].data)
     return r
@@ -466,13 +474,21 @@ _fill_matmul()
 
 
 cdef object matmul(Row row, Tensor x, Tensor y):
+    cdef fg_array* p = fg_array_keep(x.a)
+    cdef fg_array* q = fg_array_keep(y.a)
+    try:
+        return matmul_pair(row, x, y, p, q) if direct else None
+    finally:
+        fg_array_drop(p)
+        fg_array_drop(q)
+
+
+cdef object matmul_pair(Row row, Tensor x, Tensor y, fg_array* p, fg_array* q):
     cdef fg_array* r
     cdef Tensor out
     cdef Node node
     cdef bint want_x, want_y
-    if not direct:
-        return None
-    r = matmul_of(x.a, y.a)
+    r = matmul_of(p, q)
     if r == NULL:
         return None
     out = new_tensor(r)
@@ -483,13 +499,13 @@ cdef object matmul(Row row, Tensor x, Tensor y):
         node = new_node(row, 2, 1)
         node.direct = True
         if want_y:
-            save(node, 0, x.a)
+            save(node, 0, p)
         else:
-            node.saved[0] = like_of(x.a)
+            node.saved[0] = like_of(p)
         if want_x:
-            save(node, 1, y.a)
+            save(node, 1, q)
         else:
-            node.saved[1] = like_of(y.a)
+            node.saved[1] = like_of(q)
         link_tensor(node, 0, x)
         link_tensor(node, 1, y)
         came_from(out, node)
