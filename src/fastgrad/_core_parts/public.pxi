@@ -149,8 +149,11 @@ cdef list root_grads(list roots, list gradients, bint tensors_with_graph):
                 out.append(new_tensor(wrap_nd(np.ones(t.shape, t.dtype.newbyteorder("=")))))
             continue
         g = to_tensor(g, "backward")
-        if g.shape != t.shape:
+        if not same_shape((<Tensor>g).a, t.a):
             raise _errors.gradient_shape(i, g.shape, t.shape)
+        if (<Tensor>g).a.dtype == t.a.dtype != FG_OTHER:
+            out.append(g)
+            continue
         if (g.dtype.kind == "c") != (t.dtype.kind == "c"):
             raise _errors.gradient_dtype(i, g.dtype, t.dtype)
         if g.dtype != t.dtype.newbyteorder("="):
