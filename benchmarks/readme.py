@@ -54,7 +54,9 @@ def measure(rounds):
         for name, size in ROWS:
             times = gradient_row(name, size, libraries, rounds)
             cells = [duration(times[library].least) for library in ("numpy", "fastgrad", *present)]
-            lines.append(f"| `{OPERATIONS[name].expression}`, {size:,} element{'s' * (size > 1)} | {' | '.join(cells)} |")
+            lines.append(
+                f"| `{OPERATIONS[name].expression}`, {size:,} element{'s' * (size > 1)} | {' | '.join(cells)} |"
+            )
             progress.step(name)
         chain = interleaved(recording.chain_timers(libraries), rounds)
         cells = [duration(chain[library].least) for library in ("fastgrad", *present)]
