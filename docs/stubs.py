@@ -41,7 +41,7 @@ SETTABLE = ("data", "grad", "requires_grad")
 RESULTS = {
     "__array__": "npt.NDArray[Any]", "__array_function__": "Any", "__array_namespace__": "Any",
     "__array_ufunc__": "Any",
-    "__bool__": "builtins.bool", "__buffer__": "memoryview", "__complex__": "complex",
+    "__bool__": "builtins.bool", "__complex__": "complex",
     "__contains__": "builtins.bool", "__deepcopy__": "Tensor",
     "__divmod__": "tuple[Tensor, Tensor]", "__rdivmod__": "tuple[Tensor, Tensor]", "__dlpack__": "Any",
     "__dlpack_device__": "tuple[int, int]", "__float__": "float", "__index__": "int", "__int__": "int",

@@ -227,9 +227,6 @@ class TensorMethods:
     def __dlpack_device__(self):
         return self._ndarray().__dlpack_device__()
 
-    def __buffer__(self, flags):
-        return memoryview(self.numpy())
-
     def __reduce__(self):
         from ._creation import _rebuild
 

@@ -124,20 +124,18 @@ def nothing():
 
 
 class Run:
-    """One backward pass. A subclass says what a node does (`apply`) and how cotangents add up (`merge`)."""
+    """One backward pass. A subclass has two methods more:
+
+    ``apply(node, grads)`` consumes the cotangents of the outputs (None where none came) and gives one for each edge, or
+    None; ``merge(held, more)`` adds two of them.
+    """
 
     def __init__(self, targets=None):
         self.targets = targets  # the run is restricted to what leads to these edges; None: everything runs
         self.held = {}  # node -> cotangents of its outputs so far
 
-    def apply(self, node, grads):
-        """Consume the cotangents of the outputs (None where none came); give one for each edge, or None."""
-        raise NotImplementedError
-
-    def merge(self, held, more):
-        raise NotImplementedError
-
     def run(self, roots):
+        """Go from `roots`, newest node first; leaves as soon as they are ready."""
         self.waiting = waiting = dict.fromkeys(self._taking_part(roots), 0)
         for node in waiting:
             for edge in node.edges:

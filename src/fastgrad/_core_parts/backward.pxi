@@ -336,7 +336,6 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
     cdef fg_array* g = grads[0]
     cdef Row row = node.row
     cdef Formula f
-    cdef fg_program* p
     cdef unsigned int mask = 0
     cdef uint32_t i
     if direct and is_real(g):

@@ -6,10 +6,9 @@ from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
-from cpython.pystate cimport PyThreadState
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
-from libc.stdint cimport int64_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset
+from libc.stdint cimport intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.string cimport memset
 
 cimport numpy as cnp
 from numpy cimport ndarray
@@ -66,7 +65,6 @@ cdef extern from "fg.h" nogil:
     ctypedef enum fg_status:
         FG_OK
         FG_NOMEM
-        FG_SHAPE
         FG_RAISED
     enum:
         FG_BOOL

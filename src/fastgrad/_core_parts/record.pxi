@@ -31,10 +31,6 @@ cdef inline bint wants_grad(Tensor t):
     return t.node is not None or t.requires
 
 
-cdef inline bint recording(Tensor t):
-    return fg_grad_enabled and wants_grad(t)
-
-
 cdef inline int link_tensor(Node node, int i, Tensor t) except -1:
     """Edge `i` of `node` leads to where `t` came from."""
     if t.node is not None:
