@@ -58,6 +58,8 @@ enum {
     FG_CONTIGUOUS = 1, /* C order, no gaps */
     FG_ALIGNED = 2,    /* data and strides suit the dtype */
     FG_WRITEABLE = 4,
+    FG_UNTRACKED = 64, /* of a root: writes to it are not counted, so that no node may save it */
+    FG_WEAK = 128,     /* stands for a Python scalar */
 };
 
 /* A described piece of memory. Immutable but for `refs` and the root's `version`. A view holds a reference
@@ -213,6 +215,8 @@ typedef struct fg_run_ops {
     void (*drop)(void *grad);
     /* Called every FG_POLL_NODES nodes, for signals. */
     fg_status (*poll)(void *context);
+    /* Whether a node is applied even where no cotangent reached it (NULL: none is). */
+    bool (*hungry)(fg_node *node);
 } fg_run_ops;
 #define FG_POLL_NODES 256
 
@@ -236,6 +240,8 @@ void **fg_run_peek(fg_run *run, fg_edge edge);
 bool fg_run_needs(fg_run *run, fg_edge edge);
 /* Whether `node` was given to fg_run_want. To be asked from `apply`. */
 bool fg_run_wanted(fg_run *run, fg_node *node);
+/* Instead of fg_run_go: whether the seeded nodes lead to a leaf other than through the wanted nodes. */
+fg_status fg_run_beyond(fg_run *run, bool *found);
 /* Drops whatever is left and gives every claimed node back. */
 void fg_run_free(fg_run *run);
 

@@ -417,8 +417,10 @@ static bool holds_any(const fg_node *slot) {
 /* The callee owns the cotangents, so they are taken out of the slot first. */
 static fg_status run_slot(fg_run *run, fg_node *slot) {
     fg_status status;
-    if (!holds_any(slot)) {
+    if (!holds_any(slot) && !(run->ops->hungry && run->ops->hungry(real_node(run, slot)))) {
         status = pass_on(run, slot);
+    } else if (!slot->grads && !held_grad(slot, 0)) {
+        status = FG_NOMEM;
     } else if (slot->grads == &slot->grad) {
         void *grad = slot->grad;
         slot->grad = NULL;
@@ -455,6 +457,28 @@ static void abandon(fg_run *run) {
     for (fg_node **place; run->returned < run->visited && (place = cursor_next(&reader));) {
         if ((*place)->run == run) give_back(run, *place);
     }
+}
+
+/* Visits what the seeds lead to, but for what lies behind a wanted node. */
+fg_status fg_run_beyond(fg_run *run, bool *found) {
+    fg_status status = FG_OK;
+    *found = false;
+    for (size_t i = 0; i < run->wants_count; i++) {
+        fg_node *slot;
+        if (visit(run, run->wants[i], &slot)) return FG_NOMEM;
+        slot->wanted = 1;
+    }
+    cursor reader = {&run->first, 0};
+    for (fg_node **place, *target; !*found && !status && (place = cursor_next(&reader));) {
+        const fg_node *slot = *place;
+        if (slot->wanted) continue;
+        *found = slot->seq == FG_SEQ_LEAF;
+        for (uint32_t i = 0; i < slot->nin && !status; i++) {
+            if (slot->edges[i].node) status = visit(run, slot->edges[i].node, &target);
+        }
+    }
+    abandon(run);
+    return status;
 }
 
 fg_status fg_run_go(fg_run *run) {

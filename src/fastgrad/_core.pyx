@@ -11,10 +11,14 @@ include "_core_parts/array.pxi"      # fg_array <-> ndarray
 include "_core_parts/row.pxi"        # Row: an operation's loops and programs
 include "_core_parts/node.pxi"       # Node: one recorded operation
 include "_core_parts/pool.pxi"      # free lists of Tensors and Nodes
+include "_core_parts/modes.pxi"      # what a thread has switched on
 include "_core_parts/record.pxi"     # apply: forward, and the node that remembers it
 include "_core_parts/shapes.pxi"     # the direct path of reductions, views and matmul
 include "_core_parts/inplace.pxi"    # writing in place; views after a write
 include "_core_parts/formula.pxi"   # the general path of a vjp
+include "_core_parts/hooks.pxi"      # hooks of Tensors and nodes
+include "_core_parts/function.pxi"   # the nodes of custom Functions
 include "_core_parts/backward.pxi"   # one run through the graph
 include "_core_parts/tensor.pxi"     # the Tensor class
+include "_core_parts/run.pxi"        # backward and grad
 include "_core_parts/public.pxi"     # what the other modules call

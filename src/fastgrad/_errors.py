@@ -89,6 +89,37 @@ def multi_view_in_place(op_name, maker):
     )
 
 
+def inference_view_in_place(op_name):
+    """A view of a normal Tensor that was made in inference mode, written where a gradient is wanted."""
+    return RuntimeError(
+        f"{op_name}: a view created in inference mode is being modified in place in normal mode; "
+        "make the view outside inference mode, or write inside it"
+    )
+
+
+def view_in_place(op_name, origin, maker=None):
+    """A view that cannot be given a history of its own.
+
+    `origin` says where it was made: "no_grad", "inference", "function" or "multi" (by the row called `maker`).
+    """
+    if origin == "multi":
+        return multi_view_in_place(op_name, maker)
+    makers = {"no_grad": no_grad_view_in_place, "inference": inference_view_in_place}
+    return makers.get(origin, function_view_in_place)(op_name)
+
+
+def view_written_elsewhere(origin, maker=None):
+    """Such a view is used after its base, or another view of it, was written in place; as `view_in_place`."""
+    what = {
+        "no_grad": "created in no_grad mode", "inference": "created in inference mode",
+        "function": "that a custom Function returned", "multi": f"that is one of several which {maker} returned",
+    }[origin]  # fmt: skip
+    return RuntimeError(
+        f"a view {what} is used, and its base or another view of its base has been modified in place with another "
+        "history than the view's; make the view anew after the write"
+    )
+
+
 def read_only(op_name):
     return ValueError(f"{op_name}: assignment destination is read-only")
 
@@ -206,11 +237,12 @@ def freed(node_name):
     )
 
 
-def modified(node_name, operand, dtype, shape, expected, found):
-    """A saved value was overwritten; `operand` is its name in the row ("out", "x", ...)."""
+def modified(node_name, operand, dtype, shape, expected, found, origin=None):
+    """A saved value was overwritten; `operand` is its name in the row ("out", "x", ...), `origin` as in `made_at`."""
     return RuntimeError(
         f"one of the values needed for gradient computation has been modified by an in-place operation: {node_name} "
-        f"saved {operand!r} ({dtype!s}, shape {tuple(shape)}) at version {expected}; it is at version {found} now"
+        f"saved {operand!r} ({dtype!s}, shape {tuple(shape)}) at version {expected}; it is at version {found} now."
+        + (made_at(origin) or " fastgrad.autograd.detect_anomaly() names the line that recorded it.")
     )
 
 
@@ -261,6 +293,18 @@ def input_no_grad(index):
     return RuntimeError(f"One of the differentiated Tensors does not require grad (inputs[{index}])")
 
 
+def edge_number(number, count):
+    return ValueError(f"a GradientEdge names output {number} of a node that has {count}")
+
+
+def edge_gradient():
+    return RuntimeError("backward from a GradientEdge needs a gradient: its output has no shape to make one of")
+
+
+def edge_accumulates(index):
+    return RuntimeError(f"inputs[{index}]: backward() can only accumulate into a Tensor or the edge of a leaf")
+
+
 def unused_input():
     return RuntimeError(
         "One of the differentiated Tensors appears to not have been used in the graph. "
@@ -277,6 +321,235 @@ def vjp_shape(node_name, operand, expected, got):
 
 def vjp_count(node_name, expected, got):
     return RuntimeError(f"{node_name} gave {got} gradients for {expected} operands")
+
+
+# ---------------------------------------------------------------- hooks, saved values, custom functions, modes
+
+
+def hook_tuple(name, kind, expected, got):
+    """A hook of a node that gave something else than a tuple of as many gradients as it was given."""
+    return TypeError(f"{name}: a {kind} must return None or a tuple of {expected} gradients, got {got}")
+
+
+def hook_count(kind, expected, got):
+    """A hook of a node that gave a tuple of another length than the one it was given."""
+    return RuntimeError(f"a {kind} has returned an incorrect number of values (got {got}, but expected {expected})")
+
+
+def hook_none():
+    """A hook that gave a gradient where there was none."""
+    return RuntimeError("a hook can't replace a None gradient with a non-None value")
+
+
+def post_accumulate_result(got):
+    return RuntimeError(f"post accumulate grad hooks should return None, not {type(got).__name__}")
+
+
+def post_accumulate_non_leaf():
+    return RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+
+
+def unpack_type(got):
+    return TypeError(
+        f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(got).__name__}"
+    )
+
+
+def pack_wrote():
+    return RuntimeError("A saved tensor pack hook is modifying its input in place; make a copy in the hook instead")
+
+
+def save_inference():
+    return RuntimeError(
+        "Inference tensors cannot be saved for backward: a Tensor made in inference mode is part of a computation that "
+        "is recorded; make a clone() of it to get a normal Tensor"
+    )
+
+
+def write_inference(op_name):
+    return RuntimeError(
+        f"{op_name}: Inplace update to inference tensor outside InferenceMode is not allowed; "
+        "make a clone() to get a normal Tensor before writing"
+    )
+
+
+def version_inference():
+    return RuntimeError("Inference tensors do not track version counter.")
+
+
+def requires_grad_inference():
+    return RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+
+
+def function_gradient(name, index, got, expected):
+    """A custom backward gave a gradient that does not fit its input."""
+    return RuntimeError(
+        f"Function {name} returned an invalid gradient at index {index} - got {list(got)} but expected shape "
+        f"compatible with {list(expected)}"
+    )
+
+
+def function_result(name, index, got):
+    return TypeError(f"{name}: expected a Tensor or None as gradient {index}, got {type(got).__name__}")
+
+
+def function_view_in_place(op_name):
+    return RuntimeError(
+        f"{op_name}: a view that a custom Function returned is being modified in place. Its history cannot be "
+        "rewritten: clone() the result of the Function"
+    )
+
+
+def saved_modified(maker, number, dtype, shape, expected, found, origin=None):
+    """A Tensor that a custom Function saved was overwritten; it is result `number` of the node `maker` (None: a leaf)."""
+    what = "a leaf" if maker is None else f"result {number} of {maker}"
+    return RuntimeError(
+        f"one of the values needed for gradient computation has been modified by an in-place operation: a saved Tensor "
+        f"({dtype!s}, shape {tuple(shape)}), {what}, was at version {expected}; it is at version {found} now."
+        + (made_at(origin) or " fastgrad.autograd.detect_anomaly() names the line that recorded it.")
+    )
+
+
+def nan_gradient(node_name, index, origin):
+    """Anomaly mode found a nan; `origin` is where the node was made (a list of lines), or None."""
+    return RuntimeError(f"Function '{node_name}' returned nan values in its {index}th output.{made_at(origin)}")
+
+
+def made_at(origin):
+    """The line that made a node, for the end of a message; empty where it is not known."""
+    if not origin:
+        return ""
+    return " It was recorded at:\n" + origin[-1].rstrip()
+
+
+# ---------------------------------------------------------------- fastgrad.autograd
+
+
+def materialize_unused():
+    return ValueError("grad: materialize_grads=True gives zeros for unused inputs, which allow_unused=False forbids")
+
+
+def batch_size(shapes):
+    """Batched cotangents that do not agree on the length of the batch."""
+    return ValueError(
+        "grad: with is_grads_batched=True the first axis of every grad_output is the batch, and has the same length; "
+        f"got shapes {shapes}"
+    )
+
+
+def batched_shape(index, gradient, output):
+    return RuntimeError(
+        "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch dimension. The "
+        "sizes of the remaining dimensions are expected to match the shape of corresponding output, but a mismatch "
+        f"was detected: grad_output[{index}] has a shape of {tuple(gradient)} and output[{index}] has a shape of "
+        f"{tuple(output)}"
+    )
+
+
+def function_legacy():
+    return RuntimeError(
+        "Legacy autograd function with non-static forward method is deprecated. A Function is not instantiated: write "
+        "static methods forward and backward, and call MyFunction.apply(...)"
+    )
+
+
+def function_missing(what):
+    return NotImplementedError(f"You must implement {what} for custom autograd.Function.")
+
+
+def function_both():
+    return RuntimeError(
+        "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement one "
+        "of them."
+    )
+
+
+def function_keyword(name, keyword):
+    return TypeError(f"{name}.forward() got an unexpected keyword argument {keyword!r} (keyword-only ones cannot be)")
+
+
+def function_count(name, expected, got):
+    return RuntimeError(
+        f"function {name} returned an incorrect number of gradients (expected {expected}, got {got})"
+    )
+
+
+def function_constant(name, position):
+    return RuntimeError(
+        f"function {name} returned a gradient different than None at position {position}, but the corresponding "
+        "forward input was not a Tensor"
+    )
+
+
+def function_grad_type(name, value):
+    return RuntimeError(
+        f"function {name}: expected a Tensor or None as gradient, got {type(value).__name__}"
+        + ("; make a Tensor of it by fastgrad.asarray()" if hasattr(value, "__array__") else "")
+    )
+
+
+def function_saves(index, value):
+    return TypeError(
+        f"save_for_backward can only save Tensors, but argument {index} is of type {type(value).__name__}; keep other "
+        "things as attributes of ctx"
+    )
+
+
+def function_marks(method, index, value):
+    return RuntimeError(f"{method} can only accept Tensors, but argument {index} is of type {type(value).__name__}")
+
+
+def function_dirty_lost():
+    return RuntimeError(
+        "Some elements marked as dirty during the forward method were not returned as output. The inputs that are "
+        "modified inplace must all be outputs of the Function."
+    )
+
+
+def function_dirty_view():
+    return RuntimeError(
+        "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
+        "more than one Tensor. Make sure that the input is no view (by clone(), for example), or split the Function"
+    )
+
+
+def function_saved_input():
+    return RuntimeError(
+        "An input that has been returned as-is as output is being saved for backward. This is not supported if you "
+        "override setup_context. You should return and save a view of the input instead, e.g. x[...], or setup ctx "
+        "inside the forward function itself."
+    )
+
+
+def differentiated_twice():
+    return RuntimeError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+
+def edge_no_grad():
+    return RuntimeError(
+        "It is not possible to get the gradient edge for a Tensor that does not require gradients"
+    )
+
+
+def checkpoint_counts(forward, again):
+    return (
+        "checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
+        f"Number of tensors saved during forward: {forward}\nNumber of tensors saved during recomputation: {again}.\n"
+        "The function must do the same each time it is called with the same arguments"
+    )
+
+
+def checkpoint_metadata(differences):
+    """`differences`: (position, what was saved, what was recomputed) for each."""
+    lines = [f"tensor at position {i}:\nsaved metadata: {a}\nrecomputed metadata: {b}" for i, a, b in differences]
+    return (
+        "checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
+        "pass.\n" + "\n".join(lines)
+    )
+
+
+def inference_type(value):
+    return TypeError(f"inference_mode: mode must be a bool or a function, not {type(value).__name__}")
 
 
 # ---------------------------------------------------------------- choosing a backend

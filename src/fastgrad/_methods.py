@@ -7,6 +7,8 @@ derives from `TensorMethods` and defines the operators, the attributes, `_apply_
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from . import _errors
@@ -22,6 +24,14 @@ def lookup(name):
 def is_tensor(value):
     """Whether `value` is a Tensor of either backend."""
     return hasattr(type(value), "_inplace_op")
+
+
+def lifted(values):
+    """The class of the first value that stands for many, or carries a tangent (`fastgrad.func`); None if there is none."""
+    for value in values:
+        if hasattr(type(value), "_lifts"):
+            return type(value)
+    return None
 
 
 def plain(value):
@@ -125,6 +135,13 @@ def add_operators(cls):
             setattr(cls, f"__{kind}{dunder}__", method)
     cls.__pow__, cls.__rpow__, cls.__ipow__ = _power, _operators(TABLE["power"])[1], TensorMethods.pow_
     cls.__getitem__, cls.__setitem__ = _getitem, _setitem
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph: result `output_nr` of `node`. Backward passes start and end there as at a Tensor."""
+
+    node: Any
+    output_nr: int
 
 
 class Handle:

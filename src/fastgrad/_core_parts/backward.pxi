@@ -1,10 +1,13 @@
 # One run through the graph: docs/internals.md, Note [Backward]. csrc/graph.c decides the order; here a node's
-# cotangents are computed. A cotangent is an fg_array, or with create_graph a Tensor.
+# cotangents are computed. A cotangent is an fg_array, or an object: with create_graph a Tensor, and in a batched run
+# a value that stands for many.
 
 cdef class Backward:
     """The state of one run."""
 
     cdef bint create_graph, keep
+    cdef bint objects        # cotangents are Python objects, not bare arrays
+    cdef bint accumulates    # into .grad; not so in `grad`
     cdef dict captures       # (node address, output number) -> position among the wanted inputs
     cdef list captured
     cdef object error
@@ -29,6 +32,8 @@ cdef fg_status run_poll(void* context) noexcept:
     cdef Backward b = <Backward>context
     try:
         PyErr_CheckSignals()
+        if fg_thread.cancelled != NULL and len(<list>fg_thread.cancelled):
+            raise (<list>fg_thread.cancelled)[0]
         return FG_OK
     except BaseException as error:
         b.error = error
@@ -55,13 +60,13 @@ cdef fg_status merge_arrays(void* context, void** held, void* more) noexcept:
         return FG_RAISED
 
 
-cdef fg_status merge_tensors(void* context, void** held, void* more) noexcept:
+cdef fg_status merge_objects(void* context, void** held, void* more) noexcept:
     cdef Backward b = <Backward>context
     cdef object x = <object>held[0]
     cdef object y = <object>more
     Py_DECREF(y)  # y holds it for this call
     try:
-        total = apply_binary(ADD, x, y)
+        total = apply_binary(ADD, x, y) if is_tensor(x) and is_tensor(y) else ADD.op(x, y)
         Py_INCREF(total)
         held[0] = <void*>total
         Py_DECREF(x)
@@ -75,58 +80,47 @@ cdef void drop_array(void* grad) noexcept:
     fg_array_drop(<fg_array*>grad)
 
 
-cdef void drop_tensor(void* grad) noexcept:
+cdef void drop_object(void* grad) noexcept:
     Py_DECREF(<object>grad)
 
 
-cdef fg_run_ops array_ops = [run_apply, merge_arrays, drop_array, run_poll]
-cdef fg_run_ops tensor_ops = [run_apply, merge_tensors, drop_tensor, run_poll]
+cdef c_bool is_hungry(fg_node* n) noexcept:
+    """Whether a node's hooks, or the custom backward it is, are called though no gradient reached it."""
+    cdef Extra extra = (<Tensor>owner_of(n)).extra if n.seq == FG_SEQ_LEAF else node_of(n).extra
+    return extra is not None and (extra.special or extra.hooks is not None)
+
+
+cdef fg_run_ops array_ops = [run_apply, merge_arrays, drop_array, run_poll, is_hungry]
+cdef fg_run_ops object_ops = [run_apply, merge_objects, drop_object, run_poll, is_hungry]
 
 
 # ---------------------------------------------------------------- cotangents, in either form
 
-cdef void* as_grad(Backward b, Tensor t) except NULL:
-    """A Tensor as a cotangent; a new reference."""
-    if b.create_graph:
+cdef void* as_grad(Backward b, object t) except? NULL:
+    """A Tensor or other object as a cotangent, a new reference; NULL for None."""
+    if t is None:
+        return NULL
+    if b.objects:
         Py_INCREF(t)
         return <void*>t
-    return fg_array_keep(t.a)
+    return fg_array_keep((<Tensor?>t).a)
 
 
-cdef Tensor as_tensor(Backward b, void* grad):
-    """A Tensor on a cotangent (borrowed)."""
-    if b.create_graph:
-        return <Tensor>grad
-    return new_tensor(fg_array_keep(<fg_array*>grad))
+cdef object as_object(Backward b, void* grad):
+    """A cotangent (borrowed) as an object; None for NULL."""
+    if grad == NULL:
+        return None
+    if b.objects:
+        return <object>grad
+    return tracked(new_tensor(fg_array_keep(<fg_array*>grad)))
 
 
 cdef inline void drop(Backward b, void* grad) noexcept:
     if grad != NULL:
-        if b.create_graph:
-            drop_tensor(grad)
+        if b.objects:
+            drop_object(grad)
         else:
             drop_array(grad)
-
-
-cdef int run_hooks(Backward b, dict hooks, void** grad) except -1:
-    """Call each hook with the cotangent; what a hook returns takes its place."""
-    cdef Tensor t
-    for hook in list(hooks.values()):
-        # without a graph a hook gets memory of its own: what it writes there reaches no other cotangent
-        t = <Tensor>grad[0] if b.create_graph else new_tensor(copy_of(<fg_array*>grad[0]))
-        result = hook(t)
-        if result is None:
-            result = t
-        elif not is_tensor(result):
-            raise _errors.hook_result(result)
-        elif not same_shape((<Tensor>result).a, t.a):
-            raise _errors.hook_shape(shape_of(t.a), shape_of((<Tensor>result).a))
-        elif descr_of((<Tensor>result).a) != descr_of(t.a):
-            raise _errors.hook_dtype(descr_of(t.a), descr_of((<Tensor>result).a))
-        replacement = as_grad(b, <Tensor>result)
-        drop(b, grad[0])
-        grad[0] = replacement
-    return 0
 
 
 cdef int capture(Backward b, fg_node* n, uint32_t nr, void* grad) except -1:
@@ -137,11 +131,13 @@ cdef int capture(Backward b, fg_node* n, uint32_t nr, void* grad) except -1:
     return 0
 
 
-cdef Tensor private(Backward b, void* grad):
-    """A cotangent as a Tensor whose memory nobody else sees. One with a graph stays as it is."""
+cdef object private(Backward b, void* grad):
+    """A cotangent as a Tensor whose memory nobody else sees. An object, which may have a graph, stays as it is."""
     cdef fg_array* a
-    if b.create_graph:
-        return <Tensor>grad
+    if grad == NULL:
+        return None
+    if b.objects:
+        return <object>grad
     a = <fg_array*>grad
     if fg_array_unshared(a) and a.flags & FG_CONTIGUOUS:
         return tracked(new_tensor(fg_array_keep(a)))
@@ -158,13 +154,27 @@ cdef Tensor tracked(Tensor t):
 cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
     """Run the leaf's hooks, then keep the cotangent or add it into ``.grad``. Consumes `grad`."""
     cdef Tensor leaf = <Tensor>(<fg_sink*>n).tensor
+    cdef Extra extra = leaf.extra
+    cdef list given
     try:
-        if leaf.hooks is not None:
-            run_hooks(b, leaf.hooks, grad)
+        if extra is not None and extra.hooks is not None:
+            run_hooks(b, <dict>extra.hooks.get(0, {}), grad)
         if b.captures is not None:
             capture(b, n, 0, grad[0])
-        else:
+        if not b.accumulates:
+            return 0
+        if extra is not None and extra.prehooks:
+            given = run_prehooks("AccumulateGrad", extra.prehooks, [as_object(b, grad[0])])
+            replace(b, &grad[0], given[0])
+        if grad[0] != NULL:
             accumulate(b, leaf, grad[0])
+        if extra is None:
+            return 0
+        if extra.post_accumulate and grad[0] != NULL:
+            for hook in list(extra.post_accumulate.values()):
+                hook(leaf)
+        if extra.posthooks:
+            run_posthooks("AccumulateGrad", extra.posthooks, [], [as_object(b, grad[0])])
     finally:
         drop(b, grad[0])
         grad[0] = NULL
@@ -172,19 +182,34 @@ cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
 
 
 cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
-    """``leaf.grad += grad``: in place without a graph, anew with one."""
+    """``leaf.grad += grad``: in place without a graph, anew with one.
+
+    What takes long lets other threads run, which may add to the same leaf: nothing is decided before, or lost after it.
+    """
     cdef Tensor held
-    cdef fg_array* sum_
     if leaf._grad is None:
-        return set_grad(leaf, private(b, grad))
+        mine = private(b, grad)
+        if leaf._grad is None:
+            return set_grad(leaf, <Tensor?>mine)
     held = <Tensor>leaf._grad
     if not same_shape(held.a, leaf.a):  # somebody gave it other data
         raise _errors.grad_shape(leaf.shape, held.shape)
-    if b.create_graph or held.node is not None or not held.a.flags & FG_WRITEABLE:
-        return set_grad(leaf, apply_binary(ADD, held, as_tensor(b, grad)))
-    add_into(held.a, <fg_array*>grad)
-    held.a.root.version += 1
+    if not b.objects and held.node is None and adds_at_once(held.a, <fg_array*>grad):
+        add_into(held.a, <fg_array*>grad)
+        held.a.root.version += 1
+        return 0
+    with accumulating:
+        held = <Tensor>leaf._grad
+        if held is None:
+            return set_grad(leaf, <Tensor?>private_copy(b, grad))
+        if b.objects or held.node is not None or not held.a.flags & FG_WRITEABLE:
+            return set_grad(leaf, <Tensor?>ADD.op(held, as_object(b, grad)))
+        add_into(held.a, <fg_array*>grad)
+        held.a.root.version += 1
     return 0
+
+
+accumulating = RLock()  # one thread at a time adds to the gradients of leaves
 
 
 cdef int set_grad(Tensor t, Tensor g) except -1:
@@ -198,12 +223,21 @@ cdef int set_grad(Tensor t, Tensor g) except -1:
     return 0
 
 
+cdef inline bint adds_directly(fg_array* to, fg_array* more) noexcept:
+    return (add_loop(to.dtype) != NULL and direct and to.dtype == more.dtype
+            and to.flags & more.flags & FG_ALIGNED != 0 and to.root != more.root)
+
+
+cdef inline bint adds_at_once(fg_array* to, fg_array* more) noexcept:
+    """Whether `add_into` lets no other thread run."""
+    return to.size < RELEASE_GIL and to.flags & FG_WRITEABLE != 0 and adds_directly(to, more)
+
+
 cdef int add_into(fg_array* to, fg_array* more) except -1:
     """to += more, in place."""
     cdef fg_array* args[3]
     cdef fg_loop* add = add_loop(to.dtype)
-    cdef bint alike = to.dtype == more.dtype and to.flags & more.flags & FG_ALIGNED != 0 and to.root != more.root
-    if add != NULL and direct and alike:
+    if adds_directly(to, more):
         args[0], args[1], args[2] = to, more, to
         return run_loop(add, 3, args, to.size)
     nd = to_nd(to)
@@ -217,26 +251,30 @@ cdef int add_into(fg_array* to, fg_array* more) except -1:
 cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     """Hooks, captures, then the vjp. Consumes `grads`."""
     cdef uint32_t i
-    cdef bint needed = False, busy = False
+    cdef bint needed = False, busy = False, special = b.objects or anomaly
     try:
         if node.extra is not None or b.captures is not None:
             attend(b, node, grads)
+            special = special or node.extra is not None and node.extra.special
         for i in range(node.n.nin):
             if fg_run_needs(run, node.n.edges[i]):
                 needed = True
-        if not needed:
+        if not needed and not (special and b.accumulates and node.extra is not None):
             return 0
-        check_saved(node)
+        if needed:
+            check_saved(node)
         node.busy += 1
         busy = True
-        if b.create_graph:
-            formula_tensors(run, node, grads)
+        if special:
+            apply_objects(b, run, node, grads, needed)
         elif node.row.multi:
             formula_arrays(run, node, <fg_array**>grads)
         else:
             apply_arrays(b, run, node, <fg_array**>grads)
-        if not b.keep:
+        if needed and not b.keep:
             release_saved(node)  # once no run is busy with it, this one included
+            if isinstance(node, FunctionNode):
+                node._release()
     finally:
         if busy:
             node.busy -= 1
@@ -251,17 +289,17 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
 
 
 cdef int attend(Backward b, Node node, void** grads) except -1:
-    """Tensor hooks, retained gradients and captures, for each output that has a cotangent."""
+    """Tensor hooks, retained gradients and captures, for each output."""
     cdef uint32_t i
     cdef Extra extra = node.extra
     cdef dict hooks
     for i in range(node.n.nout):
-        if grads[i] == NULL:
-            continue
         if extra is not None and extra.hooks is not None:
             hooks = extra.hooks.get(i)
             if hooks:
                 run_hooks(b, hooks, &grads[i])
+        if grads[i] == NULL:
+            continue
         if extra is not None and extra.retains is not None and i in extra.retains:
             retain(b, extra.retains[i](), grads[i])
         if b.captures is not None:
@@ -276,13 +314,13 @@ cdef int retain(Backward b, object tensor, void* grad) except -1:
         return 0
     t = <Tensor>tensor
     if t._grad is None:
-        return set_grad(t, private_copy(b, grad))
-    return set_grad(t, apply_binary(ADD, t._grad, as_tensor(b, grad)))
+        return set_grad(t, <Tensor?>private_copy(b, grad))
+    return set_grad(t, <Tensor?>ADD.op(t._grad, as_object(b, grad)))
 
 
-cdef Tensor private_copy(Backward b, void* grad):
-    if b.create_graph:
-        return <Tensor>grad
+cdef object private_copy(Backward b, void* grad):
+    if b.objects:
+        return <object>grad
     return tracked(new_tensor(copy_of(<fg_array*>grad)))
 
 
@@ -296,8 +334,15 @@ cdef int check_saved(Node node) except -1:
         a = node.saved[i]
         if a != NULL and a.data != NULL and a.root.version != node.versions[i]:
             name = "out" if i == node.n.nin else operand_name(node.row, i)
-            raise _errors.modified(node.name(), name, descr_of(a), shape_of(a), node.versions[i], a.root.version)
+            raise _errors.modified(node.name(), name, descr_of(a), shape_of(a), node.versions[i], a.root.version,
+                                   origin_of(node))
     return 0
+
+
+cdef object origin_of(Node node):
+    """Where the node was made, if anomaly mode was on then."""
+    cdef Extra extra = node.extra
+    return None if extra is None or extra.metadata is None else extra.metadata.get("traceback_")
 
 
 cdef str operand_name(Row row, int i):
@@ -353,6 +398,11 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
             return matmul_vjp(run, node, g)
         elif row.code == RESHAPE or row.code == TRANSPOSE:
             if view_vjp(run, node, g):
+                return 0
+        elif row.code == BROADCAST_TO:
+            return send_fitted(run, node, 0, fg_array_keep(g))
+        elif row.code == PUT_ADD:
+            if window_vjp(run, node, g):
                 return 0
     if row.op.into is not None:
         return scatter(b, run, node, g)
@@ -461,24 +511,51 @@ cdef int sum_vjp(fg_run* run, Node node, fg_array* g) except -1:
 
 
 cdef int matmul_vjp(fg_run* run, Node node, fg_array* g) except -1:
-    """g @ y.T and x.T @ g, by the same loop as forward."""
+    """The cotangents of the row's formulas, by the same loops as forward."""
     cdef fg_array* dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
-    cdef fg_array* turned
     cdef fg_array* r
     cdef int i
     try:
         for i in range(2):
-            if not fg_run_needs(run, node.n.edges[i]):
-                continue
-            turned = reversed_axes(node.saved[1 - i])
-            r = matmul_of(dense, turned) if i == 0 else matmul_of(turned, dense)
-            fg_array_drop(turned)
-            if r == NULL:
-                raise MemoryError
-            send(run, node.n.edges[i], r)
+            if fg_run_needs(run, node.n.edges[i]):
+                r = matmul_cotangent(node, dense, i)
+                if r == NULL:
+                    raise MemoryError
+                send(run, node.n.edges[i], r)
     finally:
         fg_array_drop(dense)
     return 0
+
+
+cdef fg_array* matmul_cotangent(Node node, fg_array* g, int i) except? NULL:
+    """Of x (i = 0): g @ y.T, y @ g, or g and y multiplied; of y: x.T @ g, or x and g multiplied."""
+    cdef fg_array* other = node.saved[1 - i]  # node.saved[i] is a Like where only the one operand was wanted
+    cdef fg_array* turned
+    cdef int own = node.saved[i].ndim
+    if own == 1 and other.ndim == 1:
+        return outer_of(g, other) if i == 0 else run2(MULTIPLY, g, other)
+    if other.ndim == 1:
+        return outer_of(g, other) if i == 0 else outer_of(other, g)
+    if own == 1 and i == 0:
+        return matmul_of(other, g)
+    turned = reversed_axes(other)
+    try:
+        return matmul_of(g, turned) if i == 0 else matmul_of(turned, g)
+    finally:
+        fg_array_drop(turned)
+
+
+cdef bint window_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """The part of the cotangent that a `put_add` put its operand in; False where the general path must look for it."""
+    cdef Window w
+    cdef fg_array* part
+    if not window_of(g, bare_index(node), &w) or empty(&w):
+        return False
+    part = fg_array_view(g, w.data, w.ndim, w.shape, w.strides)
+    if part == NULL:
+        raise MemoryError
+    send_fitted(run, node, 0, part)
+    return True
 
 
 cdef bint view_vjp(fg_run* run, Node node, fg_array* g) except? True:

@@ -54,9 +54,27 @@ cdef extern from *:
     #else
     #define FG_THREAD_LOCAL _Thread_local
     #endif
-    static FG_THREAD_LOCAL int fg_grad_enabled = 1;
+    /* What a thread has switched on: see modes.pxi. */
+    typedef struct {
+        int records;   /* operations are recorded: grad mode is on, and inference mode off */
+        int grad, inference;
+        int special;   /* a node has more to remember than the values its vjp reads */
+        int depth;     /* backward runs under way, one within another */
+        PyObject *saved_hooks, *forbidden, *cancelled;
+    } fg_thread_state;
+    static FG_THREAD_LOCAL fg_thread_state fg_thread = {1, 1, 0, 0, 0, NULL, NULL, NULL};
+    #define fg_grad_enabled (fg_thread.records)
     """
+    ctypedef struct fg_thread_state:
+        int records, grad, inference, special, depth
+        PyObject* saved_hooks
+        PyObject* forbidden
+        PyObject* cancelled
+    fg_thread_state fg_thread
     bint fg_grad_enabled
+
+cdef extern from "<stdbool.h>":
+    ctypedef bint c_bool "bool"
 
 cdef extern from "fg.h" nogil:
     enum:
@@ -76,6 +94,8 @@ cdef extern from "fg.h" nogil:
         FG_CONTIGUOUS
         FG_ALIGNED
         FG_WRITEABLE
+        FG_UNTRACKED
+        FG_WEAK
     void fg_mem_fail_after(long n)
     enum:
         FG_SMALL
@@ -157,6 +177,7 @@ cdef extern from "fg.h" nogil:
         fg_status (*merge)(void*, void**, void*) noexcept
         void (*drop)(void*) noexcept
         fg_status (*poll)(void*) noexcept
+        c_bool (*hungry)(fg_node*) noexcept
     fg_run* fg_run_new(const fg_run_ops*, void*)
     void fg_run_free(fg_run*)
 
@@ -166,6 +187,7 @@ cdef extern from "fg.h":
     fg_status fg_run_seed(fg_run*, fg_node*, uint32_t, void*)
     fg_status fg_run_want(fg_run*, fg_node*)
     fg_status fg_run_go(fg_run*)
+    fg_status fg_run_beyond(fg_run*, c_bool*)
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)
@@ -173,7 +195,6 @@ cdef extern from "fg.h":
 # From how many elements on it pays to let other threads run meanwhile.
 cdef enum:
     RELEASE_GIL = 32768
-    FG_WEAK = 128         # flag of an fg_array that stands for a Python scalar
     CODES = 24            # NumPy's type numbers of bool, integers, floats and complex lie below
 
 cdef extern from "numpy/ufuncobject.h":

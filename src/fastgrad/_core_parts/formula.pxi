@@ -3,11 +3,31 @@
 cdef list interpret(object program, dict values):
     """Run a traced program step by step on ndarrays or Tensors."""
     cdef list registers = [values[name] for name in program.inputs]
+    cdef tuple sources
     registers += program.consts
     registers += [None] * (len(program.kinds) - len(registers))
     for op, sources, register in program.steps:
-        registers[register] = op(*map(registers.__getitem__, sources))
+        registers[register] = step(op, sources, registers)
     return [registers[i] for i in program.outputs]
+
+
+cdef inline object step(object op, tuple sources, list registers):
+    """One step of a program: on Tensors and numbers without a detour through the public call."""
+    cdef object x = registers[<Py_ssize_t>sources[0]]
+    cdef object y
+    cdef Row row
+    if len(sources) == 1:
+        if is_tensor(x):
+            row = row_of(op)
+            if row.elementwise:
+                return apply_unary(row, <Tensor>x)
+    elif len(sources) == 2:
+        y = registers[<Py_ssize_t>sources[1]]
+        if is_tensor(x) and (is_tensor(y) or is_weak_real(y)) or is_tensor(y) and is_weak_real(x):
+            row = row_of(op)
+            if row.elementwise:
+                return apply_binary(row, x, y)
+    return op(*[registers[<Py_ssize_t>i] for i in sources])
 
 
 cdef list wanted_list(fg_run* run, Node node):
@@ -121,81 +141,172 @@ cdef ndarray fit(object result, tuple shape, object dtype):
     return r if r.dtype == dtype else r.astype(dtype)
 
 
-# ---------------------------------------------------------------- on Tensors
+# ---------------------------------------------------------------- on objects
 
 cdef object saved_value(Node node, int i):
     """A saved operand (or, with i = nin, the result) as a Tensor with its place in the graph; or a Python scalar."""
     cdef fg_array* a = node.saved[i]
-    cdef fg_node* n
-    cdef Tensor t
+    cdef fg_edge edge
     if a.flags & FG_WEAK:
         return value_of(a)
+    if node.extra is not None and node.extra.packed is not None and i in node.extra.packed:
+        return unpacked(node, i)
     if i == <int>node.n.nin:
-        t = new_tensor(fg_array_keep(a))
-        t.node = node
+        edge.node, edge.nr = &node.n, 0
+    else:
+        edge = node.n.edges[i]
+    return placed(a, edge)
+
+
+cdef Tensor unpacked(Node node, int i):
+    cdef Tensor t = (<Packed>node.extra.packed[i]).get()
+    cdef fg_edge edge
+    if i == <int>node.n.nin:
+        edge.node, edge.nr = &node.n, 0
+    else:
+        edge = node.n.edges[i]
+    return placed(t.a, edge)
+
+
+cdef Tensor placed(fg_array* a, fg_edge edge):
+    """A Tensor on `a` that came from where `edge` leads."""
+    cdef Tensor t
+    cdef Node copied
+    if edge.node != NULL and edge.node.seq == FG_SEQ_LEAF:
+        t = <Tensor>(<fg_sink*>edge.node).tensor
+        if t.a == a or t.a.data == a.data:
+            return t
+        t = new_tensor(fg_array_keep(a))  # other memory for the value of a leaf: a copy of it, to the graph
+        copied = new_node(row_named("clone"), 1, 1)
+        copied.saved[0] = described(a)
+        link(copied, 0, edge.node, 0)
+        t.node = copied
         return t
-    n = node.n.edges[i].node
-    if n != NULL and n.seq == FG_SEQ_LEAF:
-        return <Tensor>(<fg_sink*>n).tensor
     t = new_tensor(fg_array_keep(a))
-    if n != NULL:
-        t.node = node_of(n)
-        t.nr = node.n.edges[i].nr
+    if edge.node != NULL:
+        t.node = node_of(edge.node)
+        t.nr = edge.nr
     return t
 
 
-cdef int formula_tensors(fg_run* run, Node node, void** grads) except -1:
+cdef int apply_objects(Backward b, fg_run* run, Node node, void** grads, bint needed) except -1:
+    """One node with cotangents as objects: prehooks, the vjp, hooks."""
+    cdef uint32_t i
+    cdef list given = []
+    cdef list results
+    cdef list wanted = wanted_list(run, node)
+    cdef Extra extra = node.extra
+    cdef bint none = True
+    for i in range(node.n.nout):
+        given.append(as_object(b, grads[i]))
+    if extra is not None and extra.prehooks:
+        given = run_prehooks(node.name(), extra.prehooks, given)
+    for g in given:
+        if g is not None:
+            none = False
+    if not needed:
+        results = [None] * node.n.nin
+    elif isinstance(node, FunctionNode):
+        results = function_cotangents(<FunctionNode>node, given, wanted)
+    elif none:
+        results = [None] * node.n.nin
+    else:
+        results = formula_objects(node, given, wanted)
+    if anomaly_nan:
+        check_nan(node, results)
+    if extra is not None and extra.posthooks:
+        results = run_posthooks(node.name(), extra.posthooks, results, given)
+    for i in range(node.n.nin):
+        if wanted[i]:
+            send(run, node.n.edges[i], as_grad(b, results[i]))
+    return 0
+
+
+cdef int check_nan(Node node, list results) except -1:
+    for i, g in enumerate(results):
+        if is_tensor(g) and np.isnan(to_nd((<Tensor>g).a)).any():
+            raise _errors.nan_gradient(node.name(), i, origin_of(node))
+    return 0
+
+
+cdef list formula_objects(Node node, list given, list wanted):
+    """The row's formulas on Tensors or other objects: a cotangent, or None, for each operand."""
     cdef Row row = node.row
     cdef uint32_t i, nin = node.n.nin
     cdef fg_array* a
-    cdef fg_array* shape_source = NULL
+    cdef fg_array* like
     cdef list operands = []
+    cdef list results
     cdef bint conjugate
+    cdef object g, shape_source
     conj = TABLE["conj"]
     if row.multi:
-        g = tuple([<object>grads[i] if grads[i] != NULL else new_tensor(wrap_nd(np.zeros(*node.extra.outs[i])))
-                   for i in range(node.n.nout)])
+        g = tuple([part if part is not None else new_tensor(wrap_nd(np.zeros(*spec)))
+                   for part, spec in zip(given, node.extra.outs)])
         out = tuple([Like(*spec) for spec in node.extra.outs])
-        conjugate = row.holomorphic and any(is_complex((<Tensor>part).a.dtype) for part in g)
+        conjugate = row.holomorphic and any([part.dtype.kind == "c" for part in g])
+        shape_source = None
     else:
-        g = <object>grads[0]
-        shape_source = (<Tensor>g).a
-        out = saved_value(node, nin) if node.saved[nin] != NULL else like_value(shape_source)
-        conjugate = row.holomorphic and is_complex(shape_source.dtype)
+        g = given[0]
+        if direct and is_tensor(g) and not row.elementwise:
+            results = direct_vjp(node, <Tensor>g)
+            if results is not None:
+                return results
+        shape_source = g
+        out = saved_value(node, nin) if node.saved[nin] != NULL else like_object(g)
+        conjugate = row.holomorphic and (is_complex((<Tensor>g).a.dtype) if is_tensor(g) else g.dtype.kind == "c")
     for i in range(nin):
         a = node.saved[i]
         if a == NULL:
-            operands.append(like_value(shape_source))
-        elif a.data == NULL and a.owner == NULL:
+            operands.append(like_object(shape_source))
+        elif a.data == NULL and a.owner == NULL and not is_packed(node, i):
             operands.append(like_value(a))
         else:
             operands.append(saved_value(node, i))
-    wanted = wanted_list(run, node)
     if conjugate:
         g = tuple([conj(part) for part in g]) if row.multi else conj(g)
     results = run_formulas(node, g, out, operands, wanted)
     for i in range(nin):
-        if not wanted[i]:
-            continue
-        result = results[i]
-        if result is None:
-            send(run, node.n.edges[i], NULL)
-            continue
-        if conjugate and is_tensor(result):
-            result = conj(result)
-        a = node.saved[i] if node.saved[i] != NULL else shape_source
-        check_fits(node, i, np.shape(result), shape_of(a))
-        result = fit_tensor(result, shape_of(a), descr_of(a))
-        Py_INCREF(result)
-        send(run, node.n.edges[i], <void*>result)
-    return 0
+        result = results[i] if wanted[i] else None
+        if result is not None:
+            if conjugate and hasattr(type(result), "_apply_op"):
+                result = conj(result)
+            like = node.saved[i]
+            if like != NULL:
+                result = fit_object(node, i, result, like)
+            elif is_tensor(shape_source):
+                result = fit_object(node, i, result, (<Tensor>shape_source).a)
+            else:
+                shape = tuple(shape_source.shape)
+                check_fits(node, i, np.shape(result), shape)
+                result = fit_tensor(result, shape, shape_source.dtype)
+        results[i] = result
+    return results
 
 
-cdef Tensor fit_tensor(object result, tuple shape, object dtype):
+cdef inline bint is_packed(Node node, int i):
+    return node.extra is not None and node.extra.packed is not None and i in node.extra.packed
+
+
+cdef object like_object(object value):
+    return Like(value.shape, value.dtype)
+
+
+cdef object fit_object(Node node, int i, object result, fg_array* like):
+    """A cotangent in the shape and dtype of its operand."""
+    if is_tensor(result) and (<Tensor>result).a.dtype == like.dtype and like.dtype != FG_OTHER \
+            and same_shape((<Tensor>result).a, like):
+        return result
+    shape = shape_of(like)
+    check_fits(node, i, np.shape(result), shape)
+    return fit_tensor(result, shape, descr_of(like))
+
+
+cdef object fit_tensor(object result, tuple shape, object dtype):
     """`fit`, recorded."""
-    if not is_tensor(result):
+    if not hasattr(type(result), "_apply_op"):
         return new_tensor(wrap_nd(np.array(np.broadcast_to(np.asarray(result, dtype), shape))))
-    if is_complex((<Tensor>result).a.dtype) and dtype.kind != "c":
+    if result.dtype.kind == "c" and dtype.kind != "c":
         result = TABLE["real"](result)
     if result.shape != shape:
         extra = result.ndim - len(shape)
@@ -207,3 +318,23 @@ cdef Tensor fit_tensor(object result, tuple shape, object dtype):
         if result.shape != shape:
             result = TABLE["broadcast_to"](result, shape)
     return result if result.dtype == dtype else TABLE["astype"](result, dtype)
+
+
+cdef list direct_vjp(Node node, Tensor g):
+    """The commonest vjps that are no programs, recorded by the direct paths; None for any other."""
+    cdef Row row = node.row
+    cdef fg_array* like = node.saved[0]
+    cdef dict options
+    if row.code == SUM and like != NULL and like.dtype == g.a.dtype:
+        options = <dict>node.options
+        if options["axis"] is None and not options["keepdims"]:
+            return [apply(BROADCAST_TO_ROW, (g,), {"shape": shape_of(like)})]
+    elif row.code == GETITEM and like != NULL and like.dtype == g.a.dtype:
+        out = put_add(PUT_ADD_ROW, g, shape_of(like), bare_index(node))
+        if out is not None:
+            return [out]
+    elif row.code == PUT_ADD:
+        out = getitem(GETITEM_ROW, g, bare_index(node))
+        if out is not None:
+            return [out]
+    return None

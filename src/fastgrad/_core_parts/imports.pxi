@@ -8,7 +8,9 @@ import numpy as np
 from . import _errors
 from weakref import ref as weakref_ref
 
-from ._methods import Handle, TensorMethods, frozen, plain, pow_call
+from _thread import RLock
+
+from ._methods import GradientEdge, Handle, TensorMethods, frozen, lifted, plain, pow_call
 from ._repr import show
 from ._trace import NotElementwise, forward_program, vjp_program
 from .ops import TABLE

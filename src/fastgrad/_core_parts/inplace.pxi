@@ -10,6 +10,7 @@ cdef class View:
     cdef int number       # which result of a multi-output row; -1: the only one
     cdef uint32_t seen    # the version at which the Tensor's node was right
     cdef bint no_grad     # made while grad mode was off
+    cdef bint custom      # a custom Function gave it
 
     def __dealloc__(self):
         bury_last(<PyObject*>self.parent)
@@ -24,6 +25,7 @@ cdef inline int note_view(Tensor out, Tensor x, Row row, object options) except 
     view.row, view.options, view.number = row, options, -1
     view.seen = out.a.root.version
     view.no_grad = not fg_grad_enabled or view.parent is not None and view.parent.no_grad
+    view.custom = view.parent is not None and view.parent.custom
     out.view = view
     return 0
 
@@ -42,6 +44,8 @@ cdef int refresh_view(Tensor t) except -1:
     """The base was written since `t` got its node: make it a view of the base as it is now."""
     cdef View view = t.view
     cdef Row row
+    if view.custom and t.node is not None:
+        raise _errors.function_view_in_place(t.node.name())
     view.seen = t.a.root.version
     if t.requires or view.no_grad or not takes_grad(t.a):
         return 0
@@ -53,10 +57,10 @@ cdef int refresh_view(Tensor t) except -1:
     return 0
 
 
-cdef int replace_node(Tensor t, Node node) except -1:
+cdef int replace_node(Tensor t, Node node, uint32_t nr=0) except -1:
     """`node` is how t's memory came about now; a retained gradient is that of the new value."""
     cdef bint retains = stop_retaining(t)
-    t.nr, t.requires = 0, False
+    t.nr, t.requires = nr, False
     came_from(t, node)
     if retains:
         t.retain_grad()
@@ -73,22 +77,26 @@ cdef bint stop_retaining(Tensor t):
     return True
 
 
-cdef int check_writeable(Row row, Tensor t, unsigned int mask) except -1:
+cdef int check_writeable(str name, Tensor t, unsigned int mask) except -1:
     """Raise where writing `t` in place is not allowed; `mask`: some operand wants a gradient."""
     cdef View view = t.view
     if not t.a.flags & FG_WRITEABLE:
-        raise _errors.read_only(row.name)
+        raise _errors.read_only(name)
+    if t.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
+        raise _errors.write_inference(name)
     if not fg_grad_enabled:
         return 0
     if t.requires:
-        raise _errors.leaf_in_place(row.name)
+        raise _errors.leaf_in_place(name)
     if view is not None:
         if view.base.requires:
-            raise _errors.view_of_leaf_in_place(row.name)
+            raise _errors.view_of_leaf_in_place(name)
+        if view.custom and (mask or wants_grad(t)):
+            raise _errors.function_view_in_place(name)
         if view.no_grad and (mask or wants_grad(view.base)):
-            raise _errors.no_grad_view_in_place(row.name)
+            raise _errors.no_grad_view_in_place(name)
         if mask and multi_step(view) is not None:
-            raise _errors.multi_view_in_place(row.name, multi_step(view))
+            raise _errors.multi_view_in_place(name, multi_step(view))
     return 0
 
 
@@ -105,11 +113,16 @@ cdef object inplace(object op, object target, tuple others, dict options):
     """``target = op(target, *others)``, written into target's memory."""
     cdef Row row = row_of(op)
     cdef Tensor t = <Tensor?>target
-    cdef tuple operands = to_operands(row, (t, *others))
-    cdef unsigned int mask = wanted_mask(operands) if fg_grad_enabled else 0
+    cdef tuple operands
+    cdef unsigned int mask
     cdef Node node = None, copied = None
     cdef Tensor result = None
-    check_writeable(row, t, mask)
+    cls = lifted(others)
+    if cls is not None:
+        return cls._inplace_op(op, target, others, options)
+    operands = to_operands(row, (t, *others))
+    mask = wanted_mask(operands) if fg_grad_enabled else 0
+    check_writeable(row.name, t, mask)
     if row.name == "setitem":
         values = to_nd((<Tensor>operands[1]).a)
         check_setitem(t, values, options["index"])
@@ -176,7 +189,7 @@ cdef object squeezed(ndarray values, object part):
 
 cdef Tensor in_place_result(Row row, Tensor t, tuple operands, dict options):
     """What is to be written, checked against the target."""
-    cdef bint before = fg_grad_enabled
+    cdef bint before = fg_thread.grad
     set_grad_mode(False)
     try:
         result = apply(row, operands, options)
@@ -201,7 +214,7 @@ cdef int write(fg_array* to, fg_array* source) except -1:
     return 0
 
 
-cdef Node slices_node(Tensor t, Node node):
+cdef Node slices_node(Tensor t, Node node, uint32_t nr=0):
     """The node of a view's base after a write to the view, which `node` is: made before anything is written."""
     cdef Tensor base = t.view.base
     cdef Row row = row_named("copy_slices")
@@ -209,25 +222,22 @@ cdef Node slices_node(Tensor t, Node node):
     copied.options = {"chain": chain_of(t.view)}
     copied.saved[1] = described(t.a)
     link_tensor(copied, 0, base)
-    link(copied, 1, &node.n, 0)
+    link(copied, 1, &node.n, nr)
     return copied
 
 
-cdef int rebase(Tensor t, Node node, Node copied) except -1:
+cdef int rebase(Tensor t, Node node, Node copied, uint32_t nr=0) except -1:
     """`node` is how t's memory now came about; of a view, `copied` is how its base's did."""
     cdef bint retained
     if t.view is None:
-        return replace_node(t, node)
+        return replace_node(t, node, nr)
+    if fg_thread.special or anomaly:
+        note_special(node)
     retained = stop_retaining(t)
-    t.node, t.nr, t.requires = node, 0, False
+    t.node, t.nr, t.requires = node, nr, False
     t.view.seen = t.a.root.version
     replace_node(t.view.base, copied)
     refresh_view(t)
     if retained:
         t.retain_grad()
     return 0
-
-
-cdef inline void set_grad_mode(bint enabled) noexcept:
-    global fg_grad_enabled
-    fg_grad_enabled = enabled

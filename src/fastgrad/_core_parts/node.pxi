@@ -56,23 +56,70 @@ cdef class Node:
     @property
     def metadata(self):
         """A dict for the user's own notes on this node."""
-        cdef Extra extra = extra_of(self)
-        if extra.metadata is None:
-            extra.metadata = {}
-            show_node(self)
-        return extra.metadata
+        show_node(self)
+        return metadata_of(extra_of(self))
+
+    def register_prehook(self, hook):
+        """Call ``hook(grad_outputs)`` before this node runs.
+
+        A tuple that the hook returns takes the place of grad_outputs. Gives a handle with ``remove()``.
+        """
+        show_node(self)
+        return add_prehook(extra_of(self), hook)
+
+    def register_hook(self, hook):
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node has run.
+
+        A tuple that the hook returns takes the place of grad_inputs. Gives a handle with ``remove()``.
+        """
+        show_node(self)
+        return add_posthook(extra_of(self), hook)
+
+    def _sequence_nr(self):
+        """The order in which nodes were made: of two, the newer has the greater."""
+        return self.n.seq
 
     def __repr__(self):
         return f"<{self.name()}>"
 
 
 cdef class Extra:
-    """The rarely used part of a Node."""
+    """The rarely used part of a Node, or of a leaf."""
 
-    cdef dict hooks      # output number -> {id: hook}
-    cdef dict retains    # output number -> weak reference to the Tensor whose .grad is retained
+    cdef dict hooks            # output number -> {handle: hook}
+    cdef dict retains          # output number -> weak reference to the Tensor whose .grad is retained
+    cdef dict prehooks, posthooks, post_accumulate
     cdef dict metadata
-    cdef object outs     # of a multi-output node: a Like for each result
+    cdef dict packed           # position among the saved values -> Packed
+    cdef object outs           # of a multi-output node: shape and dtype of each result
+    cdef bint special          # a run must see its cotangents as Tensors
+
+
+cdef dict metadata_of(Extra extra):
+    if extra.metadata is None:
+        extra.metadata = {}
+    return extra.metadata
+
+
+cdef object add_prehook(Extra extra, hook):
+    if extra.prehooks is None:
+        extra.prehooks = {}
+    extra.special = True
+    return add_hook(extra.prehooks, hook)
+
+
+cdef object add_posthook(Extra extra, hook):
+    if extra.posthooks is None:
+        extra.posthooks = {}
+    extra.special = True
+    return add_hook(extra.posthooks, hook)
+
+
+cdef object add_hook(dict hooks, hook):
+    if not callable(hook):
+        raise _errors.hook_type(hook)
+    show_reachable(hook)
+    return Handle(hooks, hook)
 
 
 cdef class AccumulateGrad:
@@ -85,11 +132,30 @@ cdef class AccumulateGrad:
         self.variable = variable
 
     def name(self):
+        """The node's name."""
         return "AccumulateGrad"
 
     @property
     def next_functions(self):
+        """Nothing comes after it: an empty tuple."""
         return ()
+
+    @property
+    def metadata(self):
+        """A dict for the user's own notes on this node."""
+        return metadata_of(leaf_extra(self.variable))
+
+    def register_prehook(self, hook):
+        """Call ``hook(grad_outputs)`` before the gradient is added; see `Node.register_prehook`."""
+        return add_prehook(leaf_extra(self.variable), hook)
+
+    def register_hook(self, hook):
+        """Call ``hook((), grad_outputs)`` after the gradient was added."""
+        return add_posthook(leaf_extra(self.variable), hook)
+
+    def _sequence_nr(self):
+        """Leaves run as soon as they can: the greatest number there is."""
+        return FG_SEQ_LEAF
 
     def __repr__(self):
         return "<AccumulateGrad>"
@@ -167,9 +233,12 @@ cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
         show_node(node)  # what is recorded on top of a tracked node is tracked
 
 
-cdef inline void save(Node node, int i, fg_array* a) noexcept:
+cdef inline int save(Node node, int i, fg_array* a) except -1:
+    if a.root.flags & FG_UNTRACKED:
+        raise _errors.save_inference()
     node.saved[i] = fg_array_keep(a)
     node.versions[i] = a.root.version
+    return 0
 
 
 cdef void show_node(Node node) noexcept:
@@ -246,6 +315,9 @@ cdef void release_saved(Node node) noexcept:
             node.saved[i] = NULL
             node.freed = True
             fg_array_drop(a)
+    if node.extra is not None and node.extra.packed is not None:
+        node.extra.packed = None
+        node.freed = True
 
 
 # Note [Freeing]

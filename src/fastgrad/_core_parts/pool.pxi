@@ -99,7 +99,7 @@ cdef void tensor_dealloc(PyObject* o) noexcept:
 
 cdef bint clean_tensor(Tensor t) noexcept:
     cdef fg_array* a = t.a
-    if t._grad is not None or t.hooks is not None or t.sink != NULL:
+    if t._grad is not None or t.extra is not None or t.sink != NULL:
         return False
     t.a = NULL
     fg_array_drop(a)

@@ -21,6 +21,9 @@ cdef dict plain_options(dict options):
 
 
 cdef object call(Row row, tuple operands, dict options):
+    for x in operands:
+        if not is_tensor(x) and hasattr(type(x), "_lifts"):
+            return type(x)._apply_op(row.op, operands, options)
     return apply(row, to_operands(row, operands), plain_options(options))
 
 
@@ -116,178 +119,6 @@ def from_numpy(array):
     return asarray(array, copy=False)
 
 
-def is_grad_enabled():
-    """Whether operations are recorded in this thread."""
-    return bool(fg_grad_enabled)
-
-
-def _set_grad_enabled(enabled):
-    before = bool(fg_grad_enabled)
-    set_grad_mode(enabled)
-    return before
-
-
-# ---------------------------------------------------------------- backward and grad
-
-cdef list root_grads(list roots, list gradients, bint tensors_with_graph):
-    """The cotangent that each root starts with, checked."""
-    cdef list out = []
-    cdef Tensor t
-    if len(roots) != len(gradients):
-        raise _errors.gradient_count(len(roots), len(gradients))
-    for i, (t, g) in enumerate(zip(roots, gradients)):
-        if not wants_grad(t):
-            raise _errors.no_graph(i)
-        if g is None:
-            if t.a.size != 1:
-                raise _errors.not_scalar(t.shape)
-            if is_complex(t.a.dtype):
-                raise _errors.not_real(t.dtype)
-            if t.a.dtype == FG_FLOAT64 or t.a.dtype == FG_FLOAT32:
-                out.append(new_tensor(filled(t.a, 1.0)))
-            else:
-                out.append(new_tensor(wrap_nd(np.ones(t.shape, t.dtype.newbyteorder("=")))))
-            continue
-        g = to_tensor(g, "backward")
-        if not same_shape((<Tensor>g).a, t.a):
-            raise _errors.gradient_shape(i, g.shape, t.shape)
-        if (<Tensor>g).a.dtype == t.a.dtype != FG_OTHER:
-            out.append(g)
-            continue
-        if (g.dtype.kind == "c") != (t.dtype.kind == "c"):
-            raise _errors.gradient_dtype(i, g.dtype, t.dtype)
-        if g.dtype != t.dtype.newbyteorder("="):
-            g = cast(g, t.dtype.newbyteorder("="))
-        out.append(g)
-    return out
-
-
-cdef fg_node* graph_node(Tensor t) except NULL:
-    """Where the cotangent of `t` arrives."""
-    if t.node is not None:
-        return &t.node.n
-    if t.sink == NULL:
-        make_sink(t)
-    return &t.sink.n
-
-
-cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint create_graph):
-    """One run. Without `inputs`, adds into the leaves' grads; with, gives each input's cotangent or None."""
-    cdef Backward b = Backward.__new__(Backward)
-    cdef fg_run* run
-    cdef fg_status status = FG_OK
-    cdef fg_node* n
-    cdef Tensor t
-    cdef list alive = []
-    cdef list keys = []  # of the inputs, which a hook may give another node
-    cdef bint before = fg_grad_enabled
-    b.create_graph, b.keep = create_graph, keep
-    if inputs is not None:
-        b.captures, b.captured = {}, [None] * len(inputs)
-    run = fg_run_new(&tensor_ops if create_graph else &array_ops, <void*>b)
-    if run == NULL:
-        raise MemoryError
-    set_grad_mode(create_graph)
-    try:
-        if inputs is not None:
-            for i, t in enumerate(inputs):
-                n = graph_node(t)
-                alive.append(<object>owner_of(n))
-                keys.append((<uintptr_t>n, t.nr if t.node is not None else 0))
-                b.captures.setdefault(keys[i], i)
-                status = fg_run_want(run, n)
-                if status != FG_OK:
-                    break
-        for t, g in zip(roots, gradients):
-            if status != FG_OK:
-                break
-            n = graph_node(t)
-            alive.append(<object>owner_of(n))
-            status = fg_run_seed(run, n, t.nr if t.node is not None else 0, as_grad(b, g))
-        if status == FG_OK:
-            status = fg_run_go(run)
-    finally:
-        fg_run_free(run)
-        set_grad_mode(before)
-    if b.error is not None:
-        raise b.error
-    if status != FG_OK:
-        raise MemoryError
-    if inputs is None:
-        return None
-    return [b.captured[b.captures[key]] for key in keys]
-
-
-cdef list listed(object value, where, bint optional):
-    """A Tensor or a sequence of them as a list."""
-    if value is None and optional:
-        return [None]
-    if is_tensor(value):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return list(value)
-    if optional:
-        return [value]
-    raise _errors.not_tensor(where, value)
-
-
-cdef list tensors_only(list values, where):
-    for value in values:
-        if not is_tensor(value):
-            raise _errors.not_tensor(where, value)
-    return values
-
-
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
-    cdef Tensor t
-    roots = tensors_only(listed(tensors, "backward", False), "backward")
-    gradients = [None] * len(roots) if grad_tensors is None else listed(grad_tensors, "backward", True)
-    cdef bint keep = create_graph if retain_graph is None else retain_graph
-    wanted = None
-    if inputs is not None:
-        wanted = tensors_only(listed(inputs, "backward", False), "backward")
-        if not wanted:
-            raise _errors.no_inputs("backward")
-        for i, t in enumerate(wanted):
-            if not wants_grad(t):
-                raise _errors.input_no_grad(i)
-    starts = root_grads(roots, gradients, create_graph)
-    for t in wanted or ():
-        t.retain_grad()
-    found = run_graph(roots, starts, wanted, keep, create_graph)
-    if wanted is None:
-        return
-    seen = set()
-    for t, g in zip(wanted, found):
-        if g is None or t.node is not None or id(t) in seen:  # an inner Tensor retains its gradient
-            continue
-        seen.add(id(t))
-        b = Backward.__new__(Backward)
-        (<Backward>b).create_graph = create_graph
-        accumulate(<Backward>b, t, <void*>g if create_graph else <void*>(<Tensor>g).a)
-
-
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False,
-         materialize_grads=False):
-    cdef Tensor t
-    roots = tensors_only(listed(outputs, "grad", False), "grad")
-    wanted = tensors_only(listed(inputs, "grad", False), "grad")
-    gradients = [None] * len(roots) if grad_outputs is None else listed(grad_outputs, "grad", True)
-    cdef bint keep = create_graph if retain_graph is None else retain_graph
-    if not wanted:
-        raise _errors.no_inputs("grad")
-    for i, t in enumerate(wanted):
-        if not wants_grad(t):
-            raise _errors.input_no_grad(i)
-    starts = root_grads(roots, gradients, create_graph)
-    found = run_graph(roots, starts, wanted, keep, create_graph)
-    if materialize_grads:
-        found = [from_array(np.zeros(t.shape, t.dtype), False) if g is None else g for t, g in zip(wanted, found)]
-    elif not allow_unused and any(g is None for g in found):
-        raise _errors.unused_input()
-    return tuple(found)
-
-
 # ---------------------------------------------------------------- for tests and for `python -m fastgrad info`
 
 def set_direct(enabled):
@@ -322,7 +153,9 @@ def fail_allocation_after(count):
 cdef object refuse_new(object cls, object args, object kwargs):
     raise TypeError(f"{cls.__name__} objects are made by operations; use fastgrad.tensor(...) to make a Tensor")
 
-for _cls in (_TensorBase, Tensor, Node, Extra, View, Row, Formula, Backward, _Keeper):
+node_new = (<TypeSlots*><PyObject*>FunctionNode).tp_new
+
+for _cls in (_TensorBase, Tensor, Node, FunctionNode, Extra, View, Row, Formula, Backward, Packed, _Keeper):
     (<TypeSlots*><PyObject*>_cls).tp_new = <newfunc><void*>refuse_new
     (<TypeSlots*><PyObject*>_cls).tp_vectorcall = NULL  # the other way to call a class
 

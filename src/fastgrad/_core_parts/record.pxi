@@ -15,14 +15,19 @@ cdef inline Tensor new_tensor(fg_array* a_take):
         fg_array_drop(a_take)
         raise
     t.a = a_take
+    if fg_thread.inference and a_take.refs == 1 and a_take.root == a_take:
+        a_take.flags |= FG_UNTRACKED  # new memory
     return t
 
 
-cdef inline void came_from(Tensor out, Node node) noexcept:
+cdef inline int came_from(Tensor out, Node node) except -1:
     """`node` made `out`."""
+    if fg_thread.special or anomaly:
+        note_special(node)
     out.node = node
     if node.shown:
         track(out)
+    return 0
 
 
 cdef inline bint wants_grad(Tensor t):
@@ -39,7 +44,7 @@ cdef inline int link_tensor(Node node, int i, Tensor t) except -1:
         if t.sink == NULL:
             make_sink(t)
         link(node, i, &t.sink.n, 0)
-        if t.hooks is not None:
+        if t.extra is not None:
             show_node(node)  # a hook may hold what is recorded here
     return 0
 

@@ -9,9 +9,12 @@ cdef enum:
     TRANSPOSE
     GETITEM
     MATMUL
+    BROADCAST_TO
+    PUT_ADD
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "transpose": TRANSPOSE, "getitem": GETITEM, "matmul": MATMUL,
+    "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

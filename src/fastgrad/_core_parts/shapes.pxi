@@ -3,6 +3,10 @@
 cdef Row ADD = row_named("add")
 cdef Row DIVIDE = row_named("divide")
 cdef Row MAT = row_named("matmul")
+cdef Row MULTIPLY = row_named("multiply")
+cdef Row GETITEM_ROW = row_named("getitem")
+cdef Row BROADCAST_TO_ROW = row_named("broadcast_to")
+cdef Row PUT_ADD_ROW = row_named("put_add")
 cdef dict WHOLE = {"axis": None, "dtype": None, "keepdims": False}   # a sum over everything
 cdef dict WHOLE_MEAN = {"axis": None, "keepdims": False}
 
@@ -24,6 +28,10 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:
         return matmul(row, x, <Tensor>operands[1])
+    elif row.code == BROADCAST_TO:
+        return broadcast_to(row, x, options["shape"])
+    elif row.code == PUT_ADD:
+        return put_add(row, x, options["shape"], options["index"])
     return None
 
 
@@ -295,6 +303,67 @@ cdef object transpose(Row row, Tensor x, dict options):
     return view_tensor(row, x, a.ndim, shape, strides, a.data, options)
 
 
+cdef object broadcast_to(Row row, Tensor x, object wanted):
+    cdef fg_array* a = x.a
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef int i, k, ndim
+    if type(wanted) is not tuple or a.dtype == FG_OTHER or a.size == 0:
+        return None
+    ndim = len(<tuple>wanted)
+    if ndim > FG_MAXDIMS or ndim < a.ndim:
+        return None
+    for i in range(ndim):
+        item = (<tuple>wanted)[i]
+        if type(item) is not int or not 0 < item < RELEASE_GIL * RELEASE_GIL:
+            return None
+        shape[i], strides[i] = item, 0
+        k = i - (ndim - a.ndim)
+        if k >= 0 and fg_shape(a)[k] == shape[i]:
+            strides[i] = fg_strides(a)[k]
+        elif k >= 0 and fg_shape(a)[k] != 1:
+            return None
+    out = view_tensor(row, x, ndim, shape, strides, a.data, {"shape": wanted})
+    (<Tensor>out).a.flags &= 0xFF ^ FG_WRITEABLE  # several elements in one place
+    return out
+
+
+cdef object put_add(Row row, Tensor x, tuple shape, object index):
+    """Zeros with x added in a window; recorded."""
+    cdef Window w
+    cdef intptr_t dims[FG_MAXDIMS]
+    cdef fg_array* a
+    cdef fg_array* part
+    cdef Tensor out
+    cdef Node node
+    cdef int i, ndim = len(shape)
+    if not direct or not is_real(x.a) or ndim > FG_MAXDIMS:
+        return None
+    for i in range(ndim):
+        dims[i] = shape[i]
+    out = new_tensor(new_array(ndim, dims, x.a.dtype, x.a.itemsize))
+    a = out.a
+    memset(a.data, 0, a.size * a.itemsize)
+    if not window_of(a, index, &w) or empty(&w):
+        return None
+    part = fg_array_view(a, w.data, w.ndim, w.shape, w.strides)
+    if part == NULL:
+        raise MemoryError
+    try:
+        if not same_shape(part, x.a):
+            return None
+        add_into(part, x.a)
+    finally:
+        fg_array_drop(part)
+    if fg_grad_enabled and wants_grad(x):
+        node = new_node(row, 1, 1)
+        node.saved[0] = like_of(x.a)
+        node.options = {"shape": shape, "index": index}
+        link_tensor(node, 0, x)
+        came_from(out, node)
+    return out
+
+
 cdef fg_array* reversed_axes(fg_array* a) except NULL:
     cdef intptr_t shape[FG_MAXDIMS]
     cdef intptr_t strides[FG_MAXDIMS]
@@ -426,32 +495,77 @@ cdef dict full_options(Row row, object options):
     return {}
 
 
-# ---------------------------------------------------------------- matmul of matrices
+# ---------------------------------------------------------------- matmul of matrices and vectors
 
 cdef fg_array* matmul_of(fg_array* p, fg_array* q) except? NULL:
-    """p @ q of two matrices by NumPy's loop (its BLAS); NULL where that cannot be had."""
+    """p @ q of matrices or vectors by NumPy's loop (its BLAS); NULL where that cannot be had.
+
+    A vector is a matrix of one row (left) or one column (right), as NumPy hands it to the loop.
+    """
     cdef fg_array* r
     cdef char* data[3]
     cdef intptr_t dims[4]
     cdef intptr_t strides[9]
     cdef intptr_t shape[2]
-    if p.ndim != 2 or q.ndim != 2 or p.dtype != q.dtype or not is_real(p) or not is_real(q):
+    cdef int ndim = 0
+    if not 1 <= p.ndim <= 2 or not 1 <= q.ndim <= 2 or p.dtype != q.dtype or not is_real(p) or not is_real(q):
         return NULL
-    if MAT.loops[p.dtype].fn == NULL or p.size == 0 or q.size == 0 or fg_shape(p)[1] != fg_shape(q)[0]:
+    if MAT.loops[p.dtype].fn == NULL or p.size == 0 or q.size == 0 or fg_shape(p)[p.ndim - 1] != fg_shape(q)[0]:
         return NULL
-    shape[0], shape[1] = fg_shape(p)[0], fg_shape(q)[1]
-    r = new_array(2, shape, p.dtype, p.itemsize)
-    data[0], data[1], data[2] = p.data, q.data, r.data
-    dims[0], dims[1], dims[2], dims[3] = 1, shape[0], fg_shape(p)[1], shape[1]
     memset(strides, 0, sizeof(strides))
-    strides[3], strides[4] = fg_strides(p)[0], fg_strides(p)[1]
-    strides[5], strides[6] = fg_strides(q)[0], fg_strides(q)[1]
-    strides[7], strides[8] = fg_strides(r)[0], fg_strides(r)[1]
-    if shape[0] * shape[1] * dims[2] >= RELEASE_GIL:
+    dims[0], dims[1], dims[2], dims[3] = 1, 1, fg_shape(q)[0], 1
+    if p.ndim == 2:
+        dims[1] = shape[ndim] = fg_shape(p)[0]
+        strides[3] = fg_strides(p)[0]
+        ndim += 1
+    if q.ndim == 2:
+        dims[3] = shape[ndim] = fg_shape(q)[1]
+        strides[6] = fg_strides(q)[1]
+        ndim += 1
+    r = new_array(ndim, shape, p.dtype, p.itemsize)
+    data[0], data[1], data[2] = p.data, q.data, r.data
+    strides[4], strides[5] = fg_strides(p)[p.ndim - 1], fg_strides(q)[0]
+    if p.ndim == 2:
+        strides[7] = fg_strides(r)[0]
+    if q.ndim == 2:
+        strides[8] = fg_strides(r)[ndim - 1]
+    if dims[1] * dims[2] * dims[3] >= RELEASE_GIL:
+        hold_pair(p, q)
         with nogil:
             MAT_loop(p.dtype).fn(data, dims, strides, MAT_loop(p.dtype).data)
+        fg_array_drop(p)
+        fg_array_drop(q)
     else:
         MAT.loops[p.dtype].fn(data, dims, strides, MAT.loops[p.dtype].data)
+    return r
+
+
+cdef inline void hold_pair(fg_array* p, fg_array* q) noexcept:
+    fg_array_keep(p)
+    fg_array_keep(q)
+
+
+cdef fg_array* outer_of(fg_array* column, fg_array* row) except NULL:
+    """The products of each element of one vector (or a number) with each of another."""
+    cdef fg_array* tall = with_last_axis(column)
+    try:
+        return run2(MULTIPLY, tall, row)
+    finally:
+        fg_array_drop(tall)
+
+
+cdef fg_array* with_last_axis(fg_array* a) except NULL:
+    """`a` with one more axis, of length 1, at the end."""
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t strides[FG_MAXDIMS]
+    cdef int i
+    cdef fg_array* r
+    for i in range(a.ndim):
+        shape[i], strides[i] = fg_shape(a)[i], fg_strides(a)[i]
+    shape[a.ndim], strides[a.ndim] = 1, a.itemsize
+    r = fg_array_view(a, a.data, a.ndim + 1, shape, strides)
+    if r == NULL:
+        raise MemoryError
     return r
 
 

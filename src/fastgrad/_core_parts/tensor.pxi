@@ -12,7 +12,7 @@ cdef class _TensorBase:
     cdef bint is_grad         # it is, or was, some Tensor's .grad
     cdef object _grad         # a Tensor or None
     cdef View view            # how it came to share memory
-    cdef dict hooks           # of a leaf
+    cdef Extra extra          # of a leaf: hooks
     cdef object __weakref__
 
     def __dealloc__(self):
@@ -46,7 +46,6 @@ cdef object operate_in_place(Row row, Tensor t, object y):
 
 
 cdef Row SUBTRACT = row_named("subtract")
-cdef Row MULTIPLY = row_named("multiply")
 cdef Row FLOOR_DIVIDE = row_named("floor_divide")
 cdef Row REMAINDER = row_named("remainder")
 cdef Row SQUARE = row_named("square")
@@ -62,7 +61,6 @@ cdef Row LEFT = row_named("bitwise_left_shift")
 cdef Row RIGHT = row_named("bitwise_right_shift")
 cdef Row SUM_ROW = row_named("sum")
 cdef Row MEAN_ROW = row_named("mean")
-cdef Row GETITEM_ROW = row_named("getitem")
 cdef tuple COMPARISONS = tuple([row_named(n) for n in (
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal")])  # in the order of Py_LT, Py_LE ...
 
@@ -151,7 +149,10 @@ cdef class Tensor(_TensorBase, TensorMethods):
         """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
         if wants_grad(self):
             raise _errors.numpy_requires_grad()
-        return to_nd(self.a).view()
+        nd = to_nd(self.a).view()
+        if numpy_guard:
+            nd.flags.writeable = False
+        return nd
 
     # ---------------------------------------------------------------- autograd
 
@@ -164,6 +165,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def requires_grad(self, value):
         if value and not takes_grad(self.a):
             raise _errors.requires_grad_dtype(self.dtype)
+        if value and self.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
+            raise _errors.requires_grad_inference()
         wants_grad(self)
         if self.node is None:
             self.requires = bool(value)
@@ -218,6 +221,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
     @property
     def _version(self):
         """How often its memory was written in place."""
+        if self.a.root.flags & FG_UNTRACKED:
+            raise _errors.version_inference()
         return self.a.root.version
 
     @property
@@ -248,21 +253,32 @@ cdef class Tensor(_TensorBase, TensorMethods):
         cdef Extra extra
         if not wants_grad(self):
             raise _errors.hook_no_grad()
-        if not callable(hook):
-            raise _errors.hook_type(hook)
-        if self.node is None:
-            if self.hooks is None:
-                self.hooks = {}
-            hooks = self.hooks
-        else:
-            extra = extra_of(self.node)
-            if extra.hooks is None:
-                extra.hooks = {}
-            hooks = extra.hooks.setdefault(self.nr, {})
+        extra = leaf_extra(self) if self.node is None else extra_of(self.node)
+        if self.node is not None:
             show_node(self.node)
         track(self)
-        show_reachable(hook)
-        return Handle(hooks, hook)
+        if extra.hooks is None:
+            extra.hooks = {}
+        return add_hook(extra.hooks.setdefault(self.nr, {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call ``hook(leaf)`` each time `backward` has added to this leaf's `grad`.
+
+        Gives a handle with ``remove()``. RuntimeError for a Tensor that is no leaf, or does not require grad.
+        """
+        cdef Extra extra
+        if not wants_grad(self):
+            raise _errors.hook_no_grad()
+        if self.node is not None:
+            raise _errors.post_accumulate_non_leaf()
+        extra = leaf_extra(self)
+        if extra.post_accumulate is None:
+            extra.post_accumulate = {}
+        return add_hook(extra.post_accumulate, hook)
+
+    def is_inference(self):
+        """Whether it was made in inference mode, so that no graph may hold it."""
+        return self.a.root.flags & FG_UNTRACKED != 0
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add to each leaf's `grad` the gradient of this Tensor; see `fastgrad.autograd.backward`."""
@@ -443,6 +459,14 @@ cdef class Tensor(_TensorBase, TensorMethods):
     def mean(self, axis=None, keepdims=False):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
         return call(MEAN_ROW, (self,), {"axis": axis, "keepdims": keepdims})
+
+
+cdef Extra leaf_extra(Tensor leaf):
+    """What hooks are kept in; the collector looks at the leaf from now on."""
+    if leaf.extra is None:
+        leaf.extra = Extra.__new__(Extra)
+    track(leaf)
+    return leaf.extra
 
 
 cdef AccumulateGrad accumulate_grad(Tensor leaf):

@@ -1,0 +1,164 @@
+# Custom Functions: a node whose vjp is the user's own Python, and the values it saved.
+
+cdef newfunc node_new = NULL  # what makes a FunctionNode, before `refuse_new` took its place
+
+
+cdef class FunctionNode(Node):
+    """The base of the nodes of custom Functions; a subclass has ``name``, ``_vjp`` and ``_release``."""
+
+    cdef dict __dict__
+
+
+def new_function_node(cls, tuple inputs):
+    """An instance of `cls` whose edges lead to where the inputs (Tensor or None) come from now."""
+    cdef FunctionNode node
+    cdef Py_ssize_t i
+    if not issubclass(cls, FunctionNode):
+        raise TypeError(f"{cls!r} is no FunctionNode")
+    node = make_function_node(cls)
+    make_room(node, len(inputs))
+    node.n.nin = len(inputs)
+    for i, x in enumerate(inputs):
+        if x is not None:
+            node.saved[i] = described((<Tensor?>x).a)
+            if fg_grad_enabled and wants_grad(<Tensor>x):
+                link_tensor(node, i, <Tensor>x)
+    return node
+
+
+cdef FunctionNode make_function_node(object cls):
+    global next_seq
+    cdef FunctionNode node
+    cdef PyObject* made = <PyObject*>node_new(<PyObject*>cls, <PyObject*>(), NULL)
+    if made == NULL:
+        raise MemoryError
+    node = <FunctionNode>made
+    Py_DECREF(node)  # `node` holds one of its own
+    next_seq += 1
+    node.n.seq = next_seq
+    node.n.nout = 1
+    node.shown = True  # its attributes may hold anything
+    extra_of(node).special = True
+    return node
+
+
+def attach(FunctionNode node, tuple outputs, dirty):
+    """Output i (a Tensor or None) becomes result i of the node; those of `dirty` were inputs, written in place."""
+    cdef Tensor t
+    cdef uint32_t i
+    cdef bint linked = False
+    for i in range(node.n.nin):
+        linked = linked or node.n.edges[i].node != NULL
+    if not linked:
+        return
+    for i, out in enumerate(outputs):
+        if out is not None and i in dirty:
+            check_writeable(node.name(), <Tensor?>out, 1)
+    node.n.nout = len(outputs)
+    node.extra.outs = [None if out is None else (shape_of((<Tensor?>out).a), descr_of((<Tensor>out).a))
+                       for out in outputs]
+    if anomaly:
+        note_origin(node)
+    for i, out in enumerate(outputs):
+        if out is None:
+            continue
+        t = <Tensor>out
+        if i in dirty:
+            rebase(t, node, None if t.view is None else slices_node(t, node, i), i)
+            continue
+        if t.view is not None:
+            t.view.custom = True
+            t.view.seen = t.a.root.version
+        came_from(t, node)
+        t.nr = i
+
+
+cdef list function_cotangents(FunctionNode node, list given, list wanted):
+    """The custom backward's results, checked and fitted."""
+    cdef list results = list(node._vjp(tuple(given), tuple(wanted)))
+    cdef Py_ssize_t i
+    if len(results) != <Py_ssize_t>node.n.nin:
+        raise _errors.vjp_count(node.name(), node.n.nin, len(results))
+    for i, g in enumerate(results):
+        if not wanted[i]:
+            results[i] = None
+        elif g is not None:
+            if not is_operand_object(g):
+                raise _errors.function_result(node.name(), i, g)
+            results[i] = fit_gradient(node, i, g)
+    return results
+
+
+cdef object fit_gradient(FunctionNode node, int i, object g):
+    """A custom backward's gradient may be of a wider (broadcast) shape than the input, and of another dtype."""
+    shape = shape_of(node.saved[i])
+    try:
+        fits = np.broadcast_shapes(shape, g.shape) == tuple(g.shape)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise _errors.function_gradient(node.name(), i, g.shape, shape)
+    return fit_object(node, i, g, node.saved[i])
+
+
+cdef class Saved:
+    """A value that a custom Function saved: its memory, the version it had, and its place in the graph."""
+
+    cdef fg_array* a
+    cdef uint32_t version
+    cdef object maker        # weak reference to the node whose result it is
+    cdef Node node           # of an input
+    cdef Tensor leaf
+    cdef uint32_t nr
+    cdef Packed held
+
+    def __cinit__(self, Tensor tensor, output_of=None, uint32_t nr=0):
+        if tensor.a.root.flags & FG_UNTRACKED and fg_grad_enabled:
+            raise _errors.save_inference()
+        self.a, self.version, self.nr = fg_array_keep(tensor.a), tensor.a.root.version, nr
+        if output_of is not None:
+            self.maker = weakref_ref(output_of)
+        elif wants_grad(tensor):
+            self.node, self.nr = tensor.node, tensor.nr
+            if tensor.node is None:
+                self.leaf = tensor
+        if fg_thread.special:
+            self.held = packed(self.place(self.a))
+            like = like_of(self.a)
+            fg_array_drop(self.a)
+            self.a = like
+
+    def __dealloc__(self):
+        fg_array_drop(self.a)
+        bury_last(<PyObject*>self.node)
+        self.node = None
+        drain()
+
+    cdef Tensor place(self, fg_array* a):
+        """A Tensor on `a` where the saved one was in the graph."""
+        cdef fg_edge edge
+        cdef Tensor t
+        edge.node, edge.nr = NULL, self.nr
+        if self.maker is not None:
+            node = self.maker()
+            if node is not None:
+                edge.node = &(<Node>node).n
+        elif self.node is not None:
+            edge.node = &self.node.n
+        elif self.leaf is not None:
+            edge.node = graph_node(self.leaf)
+        t = placed(a, edge)
+        if t is not self.leaf:
+            track(t)
+        return t
+
+    def unpack(self):
+        """The saved Tensor. RuntimeError if it was written in place since."""
+        if self.held is not None:
+            return self.place(self.held.get().a)
+        if self.a.root.version != self.version:
+            node = None if self.maker is None else self.maker()
+            name = "a custom Function" if node is None else node.name()
+            raise _errors.modified(name, "a tensor", descr_of(self.a), shape_of(self.a), self.version,
+                                   self.a.root.version)
+        return self.place(self.a)

@@ -1,0 +1,277 @@
+# backward and grad: what a run starts from, where it ends, and what becomes of it.
+
+cdef struct Place:
+    fg_node* node
+    uint32_t nr
+
+
+cdef fg_node* graph_node(Tensor t) except NULL:
+    """Where the cotangent of `t` arrives."""
+    if t.node is not None:
+        return &t.node.n
+    if t.sink == NULL:
+        make_sink(t)
+    return &t.sink.n
+
+
+cdef Place place_of(object x) except *:
+    """Where the cotangent of a Tensor or a GradientEdge arrives; it must require grad."""
+    cdef Place place
+    if is_tensor(x):
+        place.node = graph_node(<Tensor>x)
+        place.nr = (<Tensor>x).nr if (<Tensor>x).node is not None else 0
+        return place
+    place.nr = x.output_nr
+    if isinstance(x.node, AccumulateGrad):
+        place.node = graph_node(<Tensor>(<AccumulateGrad>x.node).variable)
+    else:
+        place.node = &(<Node?>x.node).n
+    if place.nr >= place.node.nout:
+        raise _errors.edge_number(place.nr, place.node.nout)
+    return place
+
+
+cdef bint leads_on(object x):
+    """Whether a gradient can arrive there."""
+    return wants_grad(<Tensor>x) if is_tensor(x) else True
+
+
+cdef list root_grads(list roots, list gradients):
+    """The cotangent that each root starts with, checked."""
+    cdef list out = []
+    cdef Tensor t
+    if len(roots) != len(gradients):
+        raise _errors.gradient_count(len(roots), len(gradients))
+    for i, (root, g) in enumerate(zip(roots, gradients)):
+        if not is_tensor(root):
+            if g is None:
+                raise _errors.edge_gradient()
+            out.append(g if is_operand_object(g) else to_tensor(g, "backward"))
+            continue
+        t = <Tensor>root
+        if not wants_grad(t):
+            raise _errors.no_graph(i)
+        if g is None:
+            if t.a.size != 1:
+                raise _errors.not_scalar(t.shape)
+            if is_complex(t.a.dtype):
+                raise _errors.not_real(t.dtype)
+            if t.a.dtype == FG_FLOAT64 or t.a.dtype == FG_FLOAT32:
+                out.append(new_tensor(filled(t.a, 1.0)))
+            else:
+                out.append(new_tensor(wrap_nd(np.ones(t.shape, t.dtype.newbyteorder("=")))))
+            continue
+        if not is_tensor(g) and lifted((g,)) is not None:
+            if tuple(g.shape) != t.shape:
+                raise _errors.gradient_shape(i, g.shape, t.shape)
+            out.append(g)
+            continue
+        g = to_tensor(g, "backward")
+        if not same_shape((<Tensor>g).a, t.a):
+            raise _errors.gradient_shape(i, g.shape, t.shape)
+        if (<Tensor>g).a.dtype == t.a.dtype != FG_OTHER:
+            out.append(g)
+            continue
+        if (g.dtype.kind == "c") != (t.dtype.kind == "c"):
+            raise _errors.gradient_dtype(i, g.dtype, t.dtype)
+        if g.dtype != t.dtype.newbyteorder("="):
+            g = cast(g, t.dtype.newbyteorder("="))
+        out.append(g)
+    return out
+
+
+cdef enum:
+    DEEPEST = 50  # runs of one thread, one within another; more go on in another thread, with a stack of its own
+
+
+cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint create_graph, bint accumulates):
+    """One run. With `accumulates` it adds into the leaves' grads; otherwise it gives each input's cotangent or None."""
+    cdef Backward b = Backward.__new__(Backward)
+    cdef fg_run* run
+    cdef fg_status status = FG_OK
+    cdef Place place
+    cdef list alive = []
+    cdef list keys = []  # of the inputs, which a hook may give another node
+    cdef bint before = fg_thread.grad
+    if fg_thread.depth >= DEEPEST:
+        return elsewhere(lambda: run_graph(roots, gradients, inputs, keep, create_graph, accumulates))
+    b.create_graph, b.keep, b.accumulates = create_graph, keep, accumulates
+    b.objects = create_graph
+    for g in gradients:
+        if not is_tensor(g):
+            b.objects = True
+    if inputs is not None and not accumulates:
+        b.captures, b.captured = {}, [None] * len(inputs)
+    run = fg_run_new(&object_ops if b.objects else &array_ops, <void*>b)
+    if run == NULL:
+        raise MemoryError
+    set_grad_mode(create_graph)
+    fg_thread.depth += 1
+    try:
+        if inputs is not None:
+            for i, x in enumerate(inputs):
+                place = place_of(x)
+                alive.append(<object>owner_of(place.node))
+                if not accumulates:
+                    keys.append((<uintptr_t>place.node, place.nr))
+                    b.captures.setdefault(keys[i], i)
+                status = fg_run_want(run, place.node)
+                if status != FG_OK:
+                    break
+        for root, g in zip(roots, gradients):
+            if status != FG_OK:
+                break
+            place = place_of(root)
+            alive.append(<object>owner_of(place.node))
+            status = fg_run_seed(run, place.node, place.nr, as_grad(b, g))
+        if status == FG_OK:
+            status = fg_run_go(run)
+    finally:
+        fg_run_free(run)
+        fg_thread.depth -= 1
+        set_grad_mode(before)
+    if b.error is not None:
+        raise b.error
+    if status != FG_OK:
+        raise MemoryError
+    if b.captures is None:
+        return None
+    return [b.captured[b.captures[key]] for key in keys]
+
+
+cdef object elsewhere(object call):
+    """What `call` gives, or raises, in a thread of its own, which has this thread's modes."""
+    from contextvars import copy_context
+    from threading import Thread
+
+    cdef list outcome = [None, None]
+    cdef list cancelled = [] if fg_thread.cancelled == NULL else <list>fg_thread.cancelled
+    cdef bint grad = fg_thread.grad
+    cdef bint inference = fg_thread.inference
+    cdef list hooks = saved_hooks()
+
+    def work():
+        _enter_thread(grad, inference, hooks, cancelled)
+        try:
+            outcome[0] = call()
+        except BaseException as error:
+            outcome[1] = error
+        finally:
+            _leave_thread()
+
+    thread = Thread(target=copy_context().run, args=(work,), daemon=True)
+    thread.start()
+    while thread.is_alive():
+        try:
+            thread.join()
+        except BaseException as error:  # Ctrl-C: the innermost run, which polls, ends with it
+            cancelled.append(error)
+    if outcome[1] is not None:
+        raise outcome[1]
+    return outcome[0]
+
+
+def _enter_thread(bint grad, bint inference, list hooks, list cancelled):
+    fg_thread.inference = inference
+    set_grad_mode(grad)
+    set_saved_hooks(hooks)
+    fg_thread.cancelled = <PyObject*>cancelled
+
+
+def _leave_thread():
+    set_saved_hooks([])
+    fg_thread.cancelled = NULL
+
+
+cdef list listed(object value, where, bint optional):
+    """A Tensor, an edge or a sequence of them as a list."""
+    if value is None and optional:
+        return [None]
+    if is_tensor(value) or isinstance(value, GradientEdge):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return list(value)
+    if optional:
+        return [value]
+    raise _errors.not_tensor(where, value)
+
+
+cdef list places_only(list values, where):
+    for value in values:
+        if not is_tensor(value) and not isinstance(value, GradientEdge):
+            raise _errors.not_tensor(where, value)
+    return values
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+    roots = places_only(listed(tensors, "backward", False), "backward")
+    gradients = [None] * len(roots) if grad_tensors is None else listed(grad_tensors, "backward", True)
+    cdef bint keep = create_graph if retain_graph is None else retain_graph
+    wanted = None
+    if inputs is not None:
+        wanted = places_only(listed(inputs, "backward", False), "backward")
+        if not wanted:
+            raise _errors.no_inputs("backward")
+        for i, x in enumerate(wanted):
+            if not leads_on(x):
+                raise _errors.input_no_grad(i)
+            if not is_tensor(x) and not isinstance(x.node, AccumulateGrad):
+                raise _errors.edge_accumulates(i)
+    starts = root_grads(roots, gradients)
+    for x in wanted or ():
+        if is_tensor(x):
+            x.retain_grad()
+    run_graph(roots, starts, wanted, keep, create_graph, True)
+
+
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False,
+         materialize_grads=False):
+    roots = places_only(listed(outputs, "grad", False), "grad")
+    wanted = places_only(listed(inputs, "grad", False), "grad")
+    gradients = [None] * len(roots) if grad_outputs is None else listed(grad_outputs, "grad", True)
+    cdef bint keep = create_graph if retain_graph is None else retain_graph
+    if not wanted:
+        raise _errors.no_inputs("grad")
+    for i, x in enumerate(wanted):
+        if not leads_on(x):
+            raise _errors.input_no_grad(i)
+    starts = root_grads(roots, gradients)
+    found = run_graph(roots, starts, wanted, keep, create_graph, False)
+    if materialize_grads:
+        found = [from_array(np.zeros(x.shape, x.dtype), False) if g is None else g for x, g in zip(wanted, found)]
+    elif not allow_unused and any([g is None for g in found]):
+        raise _errors.unused_input()
+    return tuple(found)
+
+
+def reaches_beyond(outputs, inputs):
+    """Whether the graph of some Tensors leads to a leaf other than through the inputs."""
+    cdef Backward b = Backward.__new__(Backward)
+    cdef fg_run* run
+    cdef fg_status status = FG_OK
+    cdef c_bool found = False
+    cdef Place place
+    cdef list alive = []
+    run = fg_run_new(&array_ops, <void*>b)
+    if run == NULL:
+        raise MemoryError
+    try:
+        for x in inputs:
+            if status == FG_OK and leads_on(x):
+                place = place_of(x)
+                alive.append(<object>owner_of(place.node))
+                status = fg_run_want(run, place.node)
+        for x in outputs:
+            if status == FG_OK and leads_on(x):
+                place = place_of(x)
+                alive.append(<object>owner_of(place.node))
+                status = fg_run_seed(run, place.node, place.nr, NULL)
+        if status == FG_OK:
+            status = fg_run_beyond(run, &found)
+    finally:
+        fg_run_free(run)
+    if status != FG_OK:
+        raise MemoryError
+    return bool(found)
+
+
