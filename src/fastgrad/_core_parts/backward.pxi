@@ -172,7 +172,9 @@ cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
             return 0
         if extra.post_accumulate and grad[0] != NULL:
             for hook in list(extra.post_accumulate.values()):
-                hook(leaf)
+                result = hook(leaf)
+                if result is not None:
+                    raise _errors.post_accumulate_result(result)
         if extra.posthooks:
             run_posthooks("AccumulateGrad", extra.posthooks, [], [as_object(b, grad[0])])
     finally:
@@ -399,7 +401,7 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == RESHAPE or row.code == TRANSPOSE:
             if view_vjp(run, node, g):
                 return 0
-        elif row.code == BROADCAST_TO:
+        elif row.code == BROADCAST_TO or row.code == CLONE:
             return send_fitted(run, node, 0, fg_array_keep(g))
         elif row.code == PUT_ADD:
             if window_vjp(run, node, g):

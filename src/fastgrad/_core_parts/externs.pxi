@@ -1,6 +1,7 @@
 # C declarations: CPython, NumPy's C API and the C core.
 
 cimport cython
+from cpython.buffer cimport PyObject_GetBuffer
 from cpython.exc cimport PyErr_CheckSignals, PyErr_SetNone
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
@@ -54,6 +55,11 @@ cdef extern from *:
     #else
     #define FG_THREAD_LOCAL _Thread_local
     #endif
+    #if defined(__GLIBC__) && defined(__GNUC__) /* glibc keeps room for it: no call to find a few bytes */
+    #define FG_TLS_MODEL __attribute__((tls_model("initial-exec")))
+    #else
+    #define FG_TLS_MODEL
+    #endif
     /* What a thread has switched on: see modes.pxi. */
     typedef struct {
         int records;   /* operations are recorded: grad mode is on, and inference mode off */
@@ -62,7 +68,7 @@ cdef extern from *:
         int depth;     /* backward runs under way, one within another */
         PyObject *saved_hooks, *forbidden, *cancelled;
     } fg_thread_state;
-    static FG_THREAD_LOCAL fg_thread_state fg_thread = {1, 1, 0, 0, 0, NULL, NULL, NULL};
+    static FG_THREAD_LOCAL fg_thread_state fg_thread FG_TLS_MODEL = {1, 1, 0, 0, 0, NULL, NULL, NULL};
     #define fg_grad_enabled (fg_thread.records)
     """
     ctypedef struct fg_thread_state:

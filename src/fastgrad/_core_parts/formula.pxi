@@ -70,6 +70,13 @@ cdef object like_value(fg_array* a):
     return Like(shape_of(a), descr_of(a))
 
 
+cdef tuple results_of(Node node):
+    """The results of a multi-output node where its vjp reads them, or else their shapes and dtypes."""
+    if node.extra.results is not None:
+        return tuple([(<Saved>saved).unpack() for saved in node.extra.results])
+    return tuple([Like(*spec) for spec in node.extra.outs])
+
+
 # ---------------------------------------------------------------- on ndarrays
 
 cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
@@ -83,7 +90,7 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
     if row.multi:
         g = tuple([to_nd(grads[i]) if grads[i] != NULL else np.zeros(*node.extra.outs[i])
                    for i in range(node.n.nout)])
-        out = tuple([Like(*spec) for spec in node.extra.outs])
+        out = tuple([to_nd((<Tensor>t).a) if is_tensor(t) else t for t in results_of(node)])
         conjugate = row.holomorphic and any(np.iscomplexobj(part) for part in g)
     else:
         g = to_nd(grads[0])
@@ -243,13 +250,13 @@ cdef list formula_objects(Node node, list given, list wanted):
     if row.multi:
         g = tuple([part if part is not None else new_tensor(wrap_nd(np.zeros(*spec)))
                    for part, spec in zip(given, node.extra.outs)])
-        out = tuple([Like(*spec) for spec in node.extra.outs])
+        out = results_of(node)
         conjugate = row.holomorphic and any([part.dtype.kind == "c" for part in g])
         shape_source = None
     else:
         g = given[0]
-        if direct and is_tensor(g) and not row.elementwise:
-            results = direct_vjp(node, <Tensor>g)
+        if direct and is_tensor(g) and is_real((<Tensor>g).a):
+            results = direct_vjp(node, <Tensor>g, wanted)
             if results is not None:
                 return results
         shape_source = g
@@ -320,11 +327,50 @@ cdef object fit_tensor(object result, tuple shape, object dtype):
     return result if result.dtype == dtype else TABLE["astype"](result, dtype)
 
 
-cdef list direct_vjp(Node node, Tensor g):
-    """The commonest vjps that are no programs, recorded by the direct paths; None for any other."""
+cdef list program_vjp(Node node, Tensor g, list wanted):
+    """The vjp's program, step by step on Tensors; None where a value does not suit it."""
+    cdef Row row = node.row
+    cdef Formula f
+    cdef unsigned int mask = 0
+    cdef int i, source, k = 0, nin = node.n.nin
+    cdef list registers = []
+    cdef list results = [None] * nin
+    cdef tuple sources
+    for i in range(nin):
+        if wanted[i]:
+            mask |= 1u << i
+    f = row.formula(mask)
+    if f is None:
+        return None
+    for i in range(f.ninputs):
+        source = f.sources[i]
+        if source == G:
+            registers.append(g)
+            continue
+        if source == OUT:
+            source = nin
+        if node.saved[source] == NULL or node.saved[source].data == NULL and not is_packed(node, source):
+            return None
+        registers.append(saved_value(node, source))
+    registers += f.program.consts
+    registers += [None] * (len(f.program.kinds) - len(registers))
+    for op, sources, register in f.program.steps:
+        registers[<Py_ssize_t>register] = step(op, sources, registers)
+    for i in range(nin):
+        if wanted[i]:
+            result = registers[<Py_ssize_t>f.program.outputs[k]]
+            results[i] = fit_object(node, i, result, g.a if node.saved[i] == NULL else node.saved[i])
+            k += 1
+    return results
+
+
+cdef list direct_vjp(Node node, Tensor g, list wanted):
+    """Programs, and the commonest vjps that are none, recorded by the direct paths; None for any other."""
     cdef Row row = node.row
     cdef fg_array* like = node.saved[0]
     cdef dict options
+    if node.direct and (row.elementwise or row.fused):
+        return program_vjp(node, g, wanted)
     if row.code == SUM and like != NULL and like.dtype == g.a.dtype:
         options = <dict>node.options
         if options["axis"] is None and not options["keepdims"]:
@@ -333,6 +379,8 @@ cdef list direct_vjp(Node node, Tensor g):
         out = put_add(PUT_ADD_ROW, g, shape_of(like), bare_index(node))
         if out is not None:
             return [out]
+    elif row.code == CLONE:
+        return [g]
     elif row.code == PUT_ADD:
         out = getitem(GETITEM_ROW, g, bare_index(node))
         if out is not None:

@@ -157,8 +157,8 @@ cdef class Saved:
         if self.held is not None:
             return self.place(self.held.get().a)
         if self.a.root.version != self.version:
-            node = None if self.maker is None else self.maker()
-            name = "a custom Function" if node is None else node.name()
-            raise _errors.modified(name, "a tensor", descr_of(self.a), shape_of(self.a), self.version,
-                                   self.a.root.version)
+            node = self.node if self.maker is None else self.maker()
+            raise _errors.saved_modified(None if node is None else node.name(), self.nr, descr_of(self.a),
+                                         shape_of(self.a), self.version, self.a.root.version,
+                                         None if node is None else origin_of(<Node>node))
         return self.place(self.a)

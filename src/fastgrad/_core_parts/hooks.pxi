@@ -17,11 +17,13 @@ cdef int run_hooks(Backward b, dict hooks, void** grad) except -1:
         result = hook(t)
         if result is None:
             result = t
+        elif t is None:
+            raise _errors.hook_none()
         elif not is_operand_object(result):
             raise _errors.hook_result(result)
-        elif t is not None and tuple(result.shape) != tuple(t.shape):
+        elif tuple(result.shape) != tuple(t.shape):
             raise _errors.hook_shape(tuple(t.shape), tuple(result.shape))
-        elif t is not None and result.dtype != t.dtype:
+        elif result.dtype != t.dtype:
             raise _errors.hook_dtype(t.dtype, result.dtype)
         replace(b, grad, result)
     return 0
@@ -52,16 +54,16 @@ cdef list run_posthooks(str name, dict hooks, list results, list given):
 
 cdef list hook_results(str name, str kind, object result, list before):
     if not isinstance(result, tuple):
-        if len(before) != 1 or not is_operand_object(result):
-            raise _errors.hook_tuple(name, kind, len(before), type(result).__name__)
-        result = (result,)
+        raise _errors.hook_tuple(name, kind, len(before), type(result).__name__)
     if len(result) != len(before):
-        raise _errors.hook_tuple(name, kind, len(before), f"{len(result)} of them")
+        raise _errors.hook_count(kind, len(before), len(result))
     for value, old in zip(result, before):
         if value is None:
             continue
         if not is_operand_object(value):
             raise _errors.hook_result(value)
-        if old is not None and tuple(value.shape) != tuple(old.shape):
+        if old is None:
+            raise _errors.hook_none()
+        if tuple(value.shape) != tuple(old.shape):
             raise _errors.hook_shape(tuple(old.shape), tuple(value.shape))
     return list(result)

@@ -77,11 +77,20 @@ cdef bint stop_retaining(Tensor t):
     return True
 
 
+cdef bint overlaps_itself(fg_array* a) noexcept:
+    """Whether several elements are in one place, as `broadcast_to` has them."""
+    cdef int i
+    for i in range(a.ndim):
+        if fg_strides(a)[i] == 0 and fg_shape(a)[i] > 1:
+            return True
+    return False
+
+
 cdef int check_writeable(str name, Tensor t, unsigned int mask) except -1:
     """Raise where writing `t` in place is not allowed; `mask`: some operand wants a gradient."""
     cdef View view = t.view
     if not t.a.flags & FG_WRITEABLE:
-        raise _errors.read_only(name)
+        raise _errors.expanded_in_place(name) if view is not None and overlaps_itself(t.a) else _errors.read_only(name)
     if t.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
         raise _errors.write_inference(name)
     if not fg_grad_enabled:
@@ -132,6 +141,7 @@ cdef object inplace(object op, object target, tuple others, dict options):
         if row.derived and not (result_is_fused(row, options)):
             raise _errors.not_in_place(row.name)
         node = in_place_node(row, operands, mask, t.a, options)
+        refuse_untracked()
         keep_old_value(node, t.a)
         if t.view is not None:
             copied = slices_node(t, node)

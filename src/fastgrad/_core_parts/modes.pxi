@@ -58,7 +58,7 @@ cdef list saved_hooks():
 
 cdef void set_saved_hooks(list pairs):
     cdef PyObject* before = fg_thread.saved_hooks
-    fg_thread.special = len(pairs) > 0
+    fg_thread.special = SAVED_HOOKS if pairs else 0
     fg_thread.saved_hooks = NULL
     if pairs:
         Py_INCREF(pairs)
@@ -135,6 +135,7 @@ cdef int note_special(Node node) except -1:
     """Called for each node recorded while something is switched on; more than once for one of several results."""
     cdef uint32_t i
     cdef fg_array* a
+    refuse_untracked()
     if anomaly:
         note_origin(node)
     if not fg_thread.special:
@@ -154,6 +155,14 @@ cdef int note_special(Node node) except -1:
         show_node(node)
         show_reachable(p.held)
         show_reachable(p.unpack)
+    return 0
+
+
+cdef int refuse_untracked() except -1:
+    """Raise if the node being made saved a Tensor of inference mode."""
+    if fg_thread.special & SAVED_UNTRACKED:
+        fg_thread.special &= ~SAVED_UNTRACKED
+        raise _errors.save_inference()
     return 0
 
 

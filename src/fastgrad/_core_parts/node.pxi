@@ -15,6 +15,11 @@ cdef Py_ssize_t dead_count = 0, dead_room = 0
 cdef bint freeing = False
 
 
+cdef enum:  # bits of fg_thread.special
+    SAVED_HOOKS = 1      # hooks on saved values are on
+    SAVED_UNTRACKED = 2  # the node being made saved what may not be saved
+
+
 cdef class Node:
     """A recorded operation; what ``Tensor.grad_fn`` is."""
 
@@ -91,7 +96,8 @@ cdef class Extra:
     cdef dict prehooks, posthooks, post_accumulate
     cdef dict metadata
     cdef dict packed           # position among the saved values -> Packed
-    cdef object outs           # of a multi-output node: shape and dtype of each result
+    cdef list outs             # of a multi-output node: shape and dtype of each result
+    cdef list results          # and, where its vjp reads them, the results: a Saved for each
     cdef bint special          # a run must see its cotangents as Tensors
 
 
@@ -233,12 +239,11 @@ cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
         show_node(node)  # what is recorded on top of a tracked node is tracked
 
 
-cdef inline int save(Node node, int i, fg_array* a) except -1:
-    if a.root.flags & FG_UNTRACKED:
-        raise _errors.save_inference()
+cdef inline void save(Node node, int i, fg_array* a) noexcept:
     node.saved[i] = fg_array_keep(a)
     node.versions[i] = a.root.version
-    return 0
+    if a.root.flags & FG_UNTRACKED:
+        fg_thread.special |= SAVED_UNTRACKED  # `note_special` raises
 
 
 cdef void show_node(Node node) noexcept:
@@ -315,8 +320,14 @@ cdef void release_saved(Node node) noexcept:
             node.saved[i] = NULL
             node.freed = True
             fg_array_drop(a)
-    if node.extra is not None and node.extra.packed is not None:
-        node.extra.packed = None
+    if node.extra is not None:
+        release_extra(node)
+
+
+cdef void release_extra(Node node) noexcept:
+    """Drop what hooks took away of the saved values, and the results of a multi-output node."""
+    if node.extra.packed is not None or node.extra.results is not None:
+        node.extra.packed = node.extra.results = None
         node.freed = True
 
 

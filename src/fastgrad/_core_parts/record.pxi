@@ -580,6 +580,11 @@ cdef object record_multi(Row row, tuple operands, object results, dict options):
         if node is not None and takes_grad(out.a):
             came_from(out, node)
             out.nr = i
+    if node is not None and row.saves_out:
+        results = []
+        for i, out in enumerate(outs):
+            results.append(Saved(out, node, i))
+        node.extra.results = results
     return tuple(outs)
 
 

@@ -11,10 +11,11 @@ cdef enum:
     MATMUL
     BROADCAST_TO
     PUT_ADD
+    CLONE
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "transpose": TRANSPOSE, "getitem": GETITEM, "matmul": MATMUL,
-    "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD,
+    "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

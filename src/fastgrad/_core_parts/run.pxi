@@ -94,7 +94,7 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
     cdef list keys = []  # of the inputs, which a hook may give another node
     cdef bint before = fg_thread.grad
     if fg_thread.depth >= DEEPEST:
-        return elsewhere(lambda: run_graph(roots, gradients, inputs, keep, create_graph, accumulates))
+        return elsewhere((roots, gradients, inputs, keep, create_graph, accumulates))
     b.create_graph, b.keep, b.accumulates = create_graph, keep, accumulates
     b.objects = create_graph
     for g in gradients:
@@ -139,8 +139,8 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
     return [b.captured[b.captures[key]] for key in keys]
 
 
-cdef object elsewhere(object call):
-    """What `call` gives, or raises, in a thread of its own, which has this thread's modes."""
+cdef object elsewhere(tuple arguments):
+    """What `run_graph` gives, or raises, in a thread of its own, which has this thread's modes."""
     from contextvars import copy_context
     from threading import Thread
 
@@ -153,7 +153,7 @@ cdef object elsewhere(object call):
     def work():
         _enter_thread(grad, inference, hooks, cancelled)
         try:
-            outcome[0] = call()
+            outcome[0] = run_again(arguments)
         except BaseException as error:
             outcome[1] = error
         finally:
@@ -169,6 +169,11 @@ cdef object elsewhere(object call):
     if outcome[1] is not None:
         raise outcome[1]
     return outcome[0]
+
+
+cdef list run_again(tuple arguments):
+    roots, gradients, inputs, keep, create_graph, accumulates = arguments
+    return run_graph(roots, gradients, inputs, keep, create_graph, accumulates)
 
 
 def _enter_thread(bint grad, bint inference, list hooks, list cancelled):
@@ -238,7 +243,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     starts = root_grads(roots, gradients)
     found = run_graph(roots, starts, wanted, keep, create_graph, False)
     if materialize_grads:
-        found = [from_array(np.zeros(x.shape, x.dtype), False) if g is None else g for x, g in zip(wanted, found)]
+        found = [from_array(np.zeros(x.shape, x.dtype), create_graph) if g is None else g for x, g in zip(wanted, found)]
     elif not allow_unused and any([g is None for g in found]):
         raise _errors.unused_input()
     return tuple(found)

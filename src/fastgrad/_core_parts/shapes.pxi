@@ -32,6 +32,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return broadcast_to(row, x, options["shape"])
     elif row.code == PUT_ADD:
         return put_add(row, x, options["shape"], options["index"])
+    elif row.code == CLONE:
+        return clone(row, x)
     return None
 
 
@@ -301,6 +303,20 @@ cdef object transpose(Row row, Tensor x, dict options):
         shape[i] = fg_shape(a)[a.ndim - 1 - i]
         strides[i] = fg_strides(a)[a.ndim - 1 - i]
     return view_tensor(row, x, a.ndim, shape, strides, a.data, options)
+
+
+cdef object clone(Row row, Tensor x):
+    cdef fg_array* a = x.a
+    cdef Tensor out
+    cdef Node node
+    if not is_real(a) or not a.flags & FG_CONTIGUOUS:
+        return None
+    out = new_tensor(copy_of(a))
+    if fg_grad_enabled and wants_grad(x):
+        node = new_node(row, 1, 1)
+        link_tensor(node, 0, x)
+        came_from(out, node)
+    return out
 
 
 cdef object broadcast_to(Row row, Tensor x, object wanted):

@@ -61,11 +61,15 @@ cdef Row LEFT = row_named("bitwise_left_shift")
 cdef Row RIGHT = row_named("bitwise_right_shift")
 cdef Row SUM_ROW = row_named("sum")
 cdef Row MEAN_ROW = row_named("mean")
+cdef dict UFUNC_ROWS = {op.fn: row_of(op) for op in TABLE.values()
+                        if op.elementwise and not op.options and isinstance(op.fn, np.ufunc)}
+UFUNC_ROWS[np.matmul] = MAT
 cdef tuple COMPARISONS = tuple([row_named(n) for n in (
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal")])  # in the order of Py_LT, Py_LE ...
 
 
 @cython.auto_pickle(False)
+@cython.final
 cdef class Tensor(_TensorBase, TensorMethods):
     """An array that remembers the operation that made it.
 
@@ -144,6 +148,17 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def __index__(self):
         return to_nd(self.a).__index__()
+
+    def __getbuffer__(self, Py_buffer* buffer, int flags):
+        if wants_grad(self):
+            raise BufferError(str(_errors.numpy_requires_grad()))
+        PyObject_GetBuffer(self.numpy(), buffer, flags)
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        row = UFUNC_ROWS.get(ufunc)
+        if row is not None and method == "__call__" and not kwargs and len(inputs) == (<Row>row).nin:
+            return call(<Row>row, inputs, {})
+        return TensorMethods.__array_ufunc__(self, ufunc, method, *inputs, **kwargs)
 
     def numpy(self):
         """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
