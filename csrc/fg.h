@@ -240,8 +240,8 @@ void **fg_run_peek(fg_run *run, fg_edge edge);
 bool fg_run_needs(fg_run *run, fg_edge edge);
 /* Whether `node` was given to fg_run_want. To be asked from `apply`. */
 bool fg_run_wanted(fg_run *run, fg_node *node);
-/* Instead of fg_run_go: whether the seeded nodes lead to a leaf other than through the wanted nodes. */
-fg_status fg_run_beyond(fg_run *run, bool *found);
+/* Instead of fg_run_go: whether the seeded nodes lead to a leaf other than along the `ends`. */
+fg_status fg_run_beyond(fg_run *run, const fg_edge *ends, size_t count, bool *found);
 /* Drops whatever is left and gives every claimed node back. */
 void fg_run_free(fg_run *run);
 

@@ -459,22 +459,26 @@ static void abandon(fg_run *run) {
     }
 }
 
-/* Visits what the seeds lead to, but for what lies behind a wanted node. */
-fg_status fg_run_beyond(fg_run *run, bool *found) {
+/* Whether the run ends at this edge. */
+static bool ends_at(const fg_edge *ends, size_t count, fg_edge edge) {
+    for (size_t i = 0; i < count; i++) {
+        if (ends[i].node == edge.node && ends[i].nr == edge.nr) return true;
+    }
+    return false;
+}
+
+/* Visits what the seeds lead to. Of a node with several results, one of which is an end, another counts as beyond. */
+fg_status fg_run_beyond(fg_run *run, const fg_edge *ends, size_t count, bool *found) {
     fg_status status = FG_OK;
     *found = false;
-    for (size_t i = 0; i < run->wants_count; i++) {
-        fg_node *slot;
-        if (visit(run, run->wants[i], &slot)) return FG_NOMEM;
-        slot->wanted = 1;
-    }
     cursor reader = {&run->first, 0};
     for (fg_node **place, *target; !*found && !status && (place = cursor_next(&reader));) {
         const fg_node *slot = *place;
-        if (slot->wanted) continue;
         *found = slot->seq == FG_SEQ_LEAF;
-        for (uint32_t i = 0; i < slot->nin && !status; i++) {
-            if (slot->edges[i].node) status = visit(run, slot->edges[i].node, &target);
+        for (uint32_t i = 0; i < slot->nin && !*found && !status; i++) {
+            const fg_edge edge = slot->edges[i];
+            if (!edge.node || ends_at(ends, count, edge)) continue;
+            status = visit(run, edge.node, &target);
         }
     }
     abandon(run);

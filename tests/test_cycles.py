@@ -58,6 +58,83 @@ def through_metadata():
     return z
 
 
+def through_metadata_of_what_was_recorded_before():
+    x = fg.ones(3, requires_grad=True)
+    y = x * 2
+    z = y * 3
+    y.grad_fn.metadata.update(later=[z])
+    return z
+
+
+def through_a_hook_of_a_node():
+    x = fg.ones(3, requires_grad=True)
+    y = x * 2
+    z = y * 3
+    y.grad_fn.register_hook(lambda inputs, outputs: z and None)
+    return z
+
+
+def through_a_prehook_of_a_node():
+    x = fg.ones(3, requires_grad=True)
+    y = x * 2
+    z = y * 3
+    y.grad_fn.register_prehook(lambda outputs: z and None)
+    return z
+
+
+def through_a_hook_of_the_accumulator():
+    x = fg.ones(3, requires_grad=True)
+    z = x * 3
+    z.grad_fn.next_functions[0][0].register_hook(lambda inputs, outputs: z and None)
+    return z
+
+
+def through_a_hook_after_accumulation():
+    x = fg.ones(3, requires_grad=True)
+    z = x * 3
+    x.register_post_accumulate_grad_hook(lambda leaf: z and None)
+    return x
+
+
+class Double(fg.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        out = x * 2
+        ctx.save_for_backward(x, out)
+        return out
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+def through_an_attribute_of_a_context():
+    y = Double.apply(fg.ones(3, requires_grad=True))
+    y.grad_fn.result = y
+    return y
+
+
+def through_an_attribute_of_a_context_set_later():
+    y = Double.apply(fg.ones(3, requires_grad=True))
+    z = fg.exp(y) * 3
+    y.grad_fn.later = lambda: z
+    return z
+
+
+def through_a_packed_result():
+    x = fg.ones(3, requires_grad=True)
+    with fg.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
+        return fg.exp(x * 2)
+
+
+def through_a_packed_value_and_what_is_added_to_it_later():
+    x, later = fg.ones(3, requires_grad=True), []
+    with fg.autograd.graph.saved_tensors_hooks(lambda t: (later, t), lambda pair: pair[1]):
+        y = fg.exp(x * 2)
+    later.append(y * 2)
+    return y
+
+
 CYCLES = [
     through_a_hook,
     through_a_hook_on_what_was_recorded_before_it,
@@ -66,6 +143,15 @@ CYCLES = [
     through_a_gradient_written_in_place,
     through_a_view_of_a_gradient,
     through_metadata,
+    through_metadata_of_what_was_recorded_before,
+    through_a_hook_of_a_node,
+    through_a_prehook_of_a_node,
+    through_a_hook_of_the_accumulator,
+    through_a_hook_after_accumulation,
+    through_an_attribute_of_a_context,
+    through_an_attribute_of_a_context_set_later,
+    through_a_packed_result,
+    through_a_packed_value_and_what_is_added_to_it_later,
 ]
 
 
@@ -75,3 +161,15 @@ def test_a_cycle_is_collected(make):
     alive = [weakref.ref(make()) for _ in range(5)]
     gc.collect()
     assert [ref() for ref in alive] == [None] * 5
+
+
+def test_a_saved_result_makes_no_cycle():
+    gc.collect()
+    gc.disable()
+    try:
+        y = Double.apply(fg.ones(3, requires_grad=True))
+        alive = weakref.ref(y)
+        del y
+        assert alive() is None
+    finally:
+        gc.enable()

@@ -7,6 +7,12 @@ given as tuples and dtypes as NumPy dtypes.
 
 from __future__ import annotations
 
+from os.path import dirname, join
+
+from numpy.linalg import LinAlgError
+
+_OURS = join(dirname(__file__), "")  # in what a traceback says of our own lines
+
 # ---------------------------------------------------------------- arguments of operations
 
 
@@ -53,6 +59,29 @@ def unknown_numpy(what, name, reason="fastgrad has no operation for it"):
     """A NumPy function or ufunc method (`what`: "numpy function", "numpy ufunc") called on a Tensor."""
     return TypeError(
         f"{what} {name!r} does not accept Tensors: {reason}; call it on .detach().numpy() if no gradient is needed"
+    )
+
+
+def linear_system(op_name, a, b):
+    """Shapes that are no system of linear equations."""
+    return ValueError(
+        f"{op_name}: expected square matrices and right-hand sides of as many rows, got shapes {tuple(a)} and {tuple(b)}"
+    )
+
+
+def singular(op_name):
+    return LinAlgError(f"{op_name}: a matrix is singular")
+
+
+def no_linalg(op_name, dtype):
+    return TypeError(f"{op_name}: there is no linear algebra for dtype {dtype!s}")
+
+
+def gauge(op_name):
+    """A gradient of what is not defined: it depends on the phases that eigenvectors happen to have."""
+    return RuntimeError(
+        f"{op_name}: complex eigenvectors are given up to a phase each, and the result depends on it, "
+        "so that it has no gradient"
     )
 
 
@@ -122,6 +151,14 @@ def view_written_elsewhere(origin, maker=None):
 
 def read_only(op_name):
     return ValueError(f"{op_name}: assignment destination is read-only")
+
+
+def expanded_in_place(op_name):
+    """Elements of the target share memory, as those of what `broadcast_to` gives."""
+    return RuntimeError(
+        f"{op_name}: unsupported operation: more than one element of the written-to tensor refers to a single memory "
+        "location; write to a clone()"
+    )
 
 
 def matmul_shapes(x, y):
@@ -240,7 +277,7 @@ def freed(node_name):
 def modified(node_name, operand, dtype, shape, expected, found, origin=None):
     """A saved value was overwritten; `operand` is its name in the row ("out", "x", ...), `origin` as in `made_at`."""
     return RuntimeError(
-        f"one of the values needed for gradient computation has been modified by an in-place operation: {node_name} "
+        f"one of the values needed for gradient computation has been modified by an inplace operation: {node_name} "
         f"saved {operand!r} ({dtype!s}, shape {tuple(shape)}) at version {expected}; it is at version {found} now."
         + (made_at(origin) or " fastgrad.autograd.detect_anomaly() names the line that recorded it.")
     )
@@ -342,7 +379,8 @@ def hook_none():
 
 
 def post_accumulate_result(got):
-    return RuntimeError(f"post accumulate grad hooks should return None, not {type(got).__name__}")
+    kind = RuntimeError if hasattr(type(got), "requires_grad") else TypeError
+    return kind(f"post accumulate grad hooks should return None, not {type(got).__name__}")
 
 
 def post_accumulate_non_leaf():
@@ -389,6 +427,14 @@ def function_gradient(name, index, got, expected):
     )
 
 
+def function_complex(name, index, got):
+    """A custom backward gave a complex gradient for a real input."""
+    return RuntimeError(
+        f"Function {name} returned an invalid gradient at index {index} - got {got!s}, but the input is real; "
+        "take the real part"
+    )
+
+
 def function_result(name, index, got):
     return TypeError(f"{name}: expected a Tensor or None as gradient {index}, got {type(got).__name__}")
 
@@ -401,10 +447,10 @@ def function_view_in_place(op_name):
 
 
 def saved_modified(maker, number, dtype, shape, expected, found, origin=None):
-    """A Tensor that a custom Function saved was overwritten; it is result `number` of the node `maker` (None: a leaf)."""
+    """A Tensor that a custom Function saved was overwritten: result `number` of the node `maker`, None for a leaf."""
     what = "a leaf" if maker is None else f"result {number} of {maker}"
     return RuntimeError(
-        f"one of the values needed for gradient computation has been modified by an in-place operation: a saved Tensor "
+        f"one of the values needed for gradient computation has been modified by an inplace operation: a saved Tensor "
         f"({dtype!s}, shape {tuple(shape)}), {what}, was at version {expected}; it is at version {found} now."
         + (made_at(origin) or " fastgrad.autograd.detect_anomaly() names the line that recorded it.")
     )
@@ -416,10 +462,11 @@ def nan_gradient(node_name, index, origin):
 
 
 def made_at(origin):
-    """The line that made a node, for the end of a message; empty where it is not known."""
+    """The line that made a node, for the end of a message, the caller's rather than ours; empty if it is not known."""
     if not origin:
         return ""
-    return " It was recorded at:\n" + origin[-1].rstrip()
+    theirs = [line for line in origin if _OURS not in line]
+    return " It was recorded at:\n" + (theirs or origin)[-1].rstrip()
 
 
 # ---------------------------------------------------------------- fastgrad.autograd
@@ -474,6 +521,16 @@ def function_count(name, expected, got):
     )
 
 
+def function_tangents(name, expected, got):
+    return RuntimeError(f"function {name}: jvp returned {got} tangents for {expected} outputs")
+
+
+def function_tangent(name, expected, got):
+    """A tangent of another shape than its output's, or no Tensor."""
+    what = f"shape {tuple(got.shape)}" if hasattr(got, "shape") else type(got).__name__
+    return RuntimeError(f"function {name}: jvp returned a tangent of {what} for an output of shape {tuple(expected)}")
+
+
 def function_constant(name, position):
     return RuntimeError(
         f"function {name} returned a gradient different than None at position {position}, but the corresponding "
@@ -506,13 +563,6 @@ def function_dirty_lost():
     )
 
 
-def function_dirty_view():
-    return RuntimeError(
-        "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
-        "more than one Tensor. Make sure that the input is no view (by clone(), for example), or split the Function"
-    )
-
-
 def function_saved_input():
     return RuntimeError(
         "An input that has been returned as-is as output is being saved for backward. This is not supported if you "
@@ -531,6 +581,11 @@ def edge_no_grad():
     )
 
 
+def increments(value):
+    kind = "something else in it" if hasattr(value, "__iter__") else type(value).__name__
+    return TypeError(f"increment_version: expected a Tensor or an iterable of Tensors, got {kind}")
+
+
 def checkpoint_counts(forward, again):
     return (
         "checkpoint: A different number of tensors was saved during the original forward and recomputation.\n"
@@ -540,12 +595,19 @@ def checkpoint_counts(forward, again):
 
 
 def checkpoint_metadata(differences):
-    """`differences`: (position, what was saved, what was recomputed) for each."""
-    lines = [f"tensor at position {i}:\nsaved metadata: {a}\nrecomputed metadata: {b}" for i, a, b in differences]
+    """`differences`: (position, (shape, dtype) saved, (shape, dtype) recomputed) for each."""
+    lines = [
+        f"tensor at position {i}:\nsaved metadata: shape {a[0]}, {a[1]!s}\nrecomputed metadata: shape {b[0]}, {b[1]!s}"
+        for i, a, b in differences
+    ]
     return (
         "checkpoint: Recomputed values for the following tensors have different metadata than during the forward "
         "pass.\n" + "\n".join(lines)
     )
+
+
+def determinism(value):
+    return ValueError(f"checkpoint: determinism_check must be 'default' or 'none', not {value!r}")
 
 
 def inference_type(value):

@@ -7,12 +7,13 @@ derives from `TensorMethods` and defines the operators, the attributes, `_apply_
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import _errors
-from ._repr import show
+from ._repr import INVALID, show
 from .ops import ALIASES, TABLE
 
 
@@ -42,7 +43,7 @@ def plain(value):
     if is_tensor(value):
         return value.numpy()
     if type(value) in (tuple, list):
-        return type(value)(plain(item) for item in value)
+        return type(value)([plain(item) for item in value])
     if type(value) is slice:
         return slice(plain(value.start), plain(value.stop), plain(value.step))
     return value
@@ -57,7 +58,7 @@ def _copied(value):
     if isinstance(value, np.ndarray):
         return value.copy()
     if type(value) in (tuple, list):
-        return type(value)(map(_copied, value))
+        return type(value)([_copied(item) for item in value])
     return value
 
 
@@ -142,21 +143,24 @@ class GradientEdge(NamedTuple):
 
     node: Any
     output_nr: int
+    like: Any = None  # shape and dtype of the result, where they are known
+
+
+_keys = count()
 
 
 class Handle:
     """What `register_hook` returns: `remove()` takes the hook away again; so does leaving a ``with`` block."""
 
-    __slots__ = ("_hooks",)
-    __hash__ = object.__hash__
+    __slots__ = ("_hooks", "_key")
 
     def __init__(self, hooks, hook):
-        self._hooks = hooks
-        hooks[self] = hook
+        self._hooks, self._key = hooks, next(_keys)  # `hooks` must not hold this: that would be a cycle
+        hooks[self._key] = hook
 
     def remove(self):
         """Take the hook away. Doing so twice is harmless."""
-        self._hooks.pop(self, None)
+        self._hooks.pop(self._key, None)
 
     def __enter__(self):
         return self
@@ -181,11 +185,15 @@ def _about(value):
     return value
 
 
+_MODULES = {"numpy": "fastgrad", "numpy.linalg": "fastgrad.linalg", "numpy.fft": "fastgrad.fft"}
+_IN_BOTH = ("matmul", "matrix_transpose", "tensordot")  # of NumPy's top level and of numpy.linalg, and the same there
+
+
 def _numpy_row(func):
     """The row that does what the NumPy function `func` does, or None."""
     op = lookup(func.__name__)
-    module = {"numpy": "fastgrad", "numpy.linalg": "fastgrad.linalg", "numpy.fft": "fastgrad.fft"}.get(func.__module__)
-    return op if op is not None and op.module == module else None
+    module = "numpy" if func.__name__ in _IN_BOTH else func.__module__
+    return op if op is not None and op.module == _MODULES.get(module) else None
 
 
 class TensorMethods:
@@ -218,7 +226,8 @@ class TensorMethods:
             operands, options = op.bind(*args, **kwargs)
         except TypeError as error:
             raise _errors.unknown_numpy("numpy function", f"{func.__module__}.{name}", str(error)) from None
-        return self._apply_op(op, operands, options)
+        result = self._apply_op(op, operands, options)
+        return result if op.named is None else op.named(*result)
 
     def __array_namespace__(self, *, api_version=None):
         """The array API namespace: the fastgrad module."""
@@ -262,7 +271,11 @@ class TensorMethods:
         return memo[id(self)]
 
     def __repr__(self):
-        return show(self._ndarray(), self.requires_grad, self.grad_fn)
+        try:
+            grad_fn = self.grad_fn
+        except RuntimeError:  # a view whose base was written, and which may not follow it
+            grad_fn = INVALID
+        return show(self._ndarray(), self.requires_grad, grad_fn)
 
     def __format__(self, spec):
         return format(self.item(), spec) if self.ndim == 0 else format(str(self), spec)

@@ -54,7 +54,11 @@ static fg_status poll(void *data) {
     return ++c->polls == c->fail_poll ? FG_RAISED : FG_OK;
 }
 
-static const fg_run_ops ops = {apply, merge, drop, poll};
+static const fg_run_ops ops = {apply, merge, drop, poll, NULL};
+
+static bool is_even(fg_node *node) { return ((vertex *)(void *)node)->index % 2 == 0; }
+
+static const fg_run_ops hungry_ops = {apply, merge, drop, poll, is_even};
 
 static uint64_t combine(const uint64_t *numbers, uint32_t nout) {
     uint64_t sum = 0;
@@ -467,6 +471,59 @@ static void a_run_that_never_starts_gives_everything_back(void) {
     free(vertices);
 }
 
+/* A chain of `count` vertices, the first of which is a leaf. */
+static vertex *new_chain(int count, uint32_t nout) {
+    vertex *vertices = calloc((size_t)count, sizeof *vertices);
+    CHECK(vertices);
+    for (int i = 0; i < count; i++) {
+        vertices[i].index = i;
+        vertices[i].node = (fg_node){.seq = (uint64_t)i, .edges = vertices[i].edges, .nin = i > 0, .nout = nout};
+        vertices[i].weights[0] = 1;
+        if (i) vertices[i].edges[0] = (fg_edge){&vertices[i - 1].node, 0};
+    }
+    vertices[0].node.seq = FG_SEQ_LEAF;
+    return vertices;
+}
+
+static void only_hungry_vertices_are_applied_without_a_cotangent(void) {
+    for (uint32_t nout = 1; nout <= 2; nout++) {
+        vertex *vertices = new_chain(10, nout);
+        context c = new_context(vertices, 10);
+        fg_run *run = fg_run_new(&hungry_ops, &c);
+        CHECK(run && fg_run_seed(run, &vertices[9].node, 0, NULL) == FG_OK);
+        CHECK(fg_run_go(run) == FG_OK);
+        fg_run_free(run);
+        CHECK(c.ran == 9 && c.order[0] == 8); /* 9 was passed over; what 8 sent on ran the rest */
+        check_untouched(vertices, 10);
+        free_context(&c);
+        free(vertices);
+    }
+}
+
+static bool beyond(vertex *vertices, int from, const fg_edge *ends, size_t count) {
+    context c = new_context(vertices, 10);
+    fg_run *run = fg_run_new(&ops, &c);
+    bool found = false;
+    CHECK(run && fg_run_seed(run, &vertices[from].node, 0, NULL) == FG_OK);
+    CHECK(fg_run_beyond(run, ends, count, &found) == FG_OK);
+    fg_run_free(run);
+    CHECK(c.ran == 0);
+    check_untouched(vertices, 10);
+    free_context(&c);
+    return found;
+}
+
+static void a_run_can_tell_whether_it_leads_past_its_ends(void) {
+    vertex *vertices = new_chain(10, 2);
+    const fg_edge ends[] = {{&vertices[0].node, 0}, {&vertices[4].node, 1}, {&vertices[4].node, 0}};
+    CHECK(beyond(vertices, 9, NULL, 0));
+    CHECK(!beyond(vertices, 9, ends, 1)); /* it ends at the leaf itself */
+    CHECK(beyond(vertices, 9, ends + 1, 1)); /* at another result of a vertex on the way */
+    CHECK(!beyond(vertices, 9, ends + 2, 1));
+    CHECK(beyond(vertices, 3, ends + 2, 1)); /* it starts below that */
+    free(vertices);
+}
+
 int main(void) {
     RUN(every_vertex_sees_the_sum_of_all_paths);
     RUN(the_newest_ready_vertex_runs_first);
@@ -477,5 +534,7 @@ int main(void) {
     RUN(nothing_recurses);
     RUN(a_wide_graph_runs);
     RUN(a_run_that_never_starts_gives_everything_back);
+    RUN(only_hungry_vertices_are_applied_without_a_cotangent);
+    RUN(a_run_can_tell_whether_it_leads_past_its_ends);
     return 0;
 }

@@ -166,11 +166,11 @@ cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
         if extra is not None and extra.prehooks:
             given = run_prehooks("AccumulateGrad", extra.prehooks, [as_object(b, grad[0])])
             replace(b, &grad[0], given[0])
-        if grad[0] != NULL:
+        if grad[0] != NULL and leaf.requires:
             accumulate(b, leaf, grad[0])
         if extra is None:
             return 0
-        if extra.post_accumulate and grad[0] != NULL:
+        if extra.post_accumulate:
             for hook in list(extra.post_accumulate.values()):
                 result = hook(leaf)
                 if result is not None:
@@ -189,13 +189,17 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
     What takes long lets other threads run, which may add to the same leaf: nothing is decided before, or lost after it.
     """
     cdef Tensor held
+    if not b.objects and not same_shape(<fg_array*>grad, leaf.a):  # somebody gave it other data
+        raise _errors.grad_shape(leaf.shape, shape_of(<fg_array*>grad))
     if leaf._grad is None:
         mine = private(b, grad)
         if leaf._grad is None:
             return set_grad(leaf, <Tensor?>mine)
     held = <Tensor>leaf._grad
-    if not same_shape(held.a, leaf.a):  # somebody gave it other data
+    if not same_shape(held.a, leaf.a):
         raise _errors.grad_shape(leaf.shape, held.shape)
+    if held.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
+        raise _errors.write_inference("backward")
     if not b.objects and held.node is None and adds_at_once(held.a, <fg_array*>grad):
         add_into(held.a, <fg_array*>grad)
         held.a.root.version += 1
@@ -255,25 +259,27 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     cdef uint32_t i
     cdef bint needed = False, busy = False, special = b.objects or anomaly
     try:
-        if node.extra is not None or b.captures is not None:
-            attend(b, node, grads)
-            special = special or node.extra is not None and node.extra.special
         for i in range(node.n.nin):
             if fg_run_needs(run, node.n.edges[i]):
                 needed = True
-        if not needed and not (special and b.accumulates and node.extra is not None):
+        if node.extra is not None or b.captures is not None:
+            attend(b, node, grads, needed)
+            special = special or node.extra is not None and node.extra.special
+        if not needed and not b.accumulates:
             return 0
-        if needed:
-            check_saved(node)
+        check_saved(node)
         node.busy += 1
         busy = True
         if special:
             apply_objects(b, run, node, grads, needed)
+        elif not needed or none_of(node, grads):
+            for i in range(node.n.nin):
+                send(run, node.n.edges[i], NULL)
         elif node.row.multi:
             formula_arrays(run, node, <fg_array**>grads)
         else:
             apply_arrays(b, run, node, <fg_array**>grads)
-        if needed and not b.keep:
+        if not b.keep:
             release_saved(node)  # once no run is busy with it, this one included
             if isinstance(node, FunctionNode):
                 node._release()
@@ -290,21 +296,33 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     return 0
 
 
-cdef int attend(Backward b, Node node, void** grads) except -1:
-    """Tensor hooks, retained gradients and captures, for each output."""
+cdef inline bint none_of(Node node, void** grads) noexcept:
+    """Whether no cotangent came: a hook alone had the node called."""
+    cdef uint32_t i
+    for i in range(node.n.nout):
+        if grads[i] != NULL:
+            return False
+    return True
+
+
+cdef int attend(Backward b, Node node, void** grads, bint needed) except -1:
+    """Tensor hooks, retained gradients and captures, for each output.
+
+    A gradient captured where the run goes on is what arrived, as in PyTorch; where it ends, what the hooks made of it.
+    """
     cdef uint32_t i
     cdef Extra extra = node.extra
     cdef dict hooks
     for i in range(node.n.nout):
+        if b.captures is not None and needed:
+            capture(b, &node.n, i, grads[i])
         if extra is not None and extra.hooks is not None:
             hooks = extra.hooks.get(i)
             if hooks:
                 run_hooks(b, hooks, &grads[i])
-        if grads[i] == NULL:
-            continue
-        if extra is not None and extra.retains is not None and i in extra.retains:
+        if extra is not None and extra.retains is not None and i in extra.retains and grads[i] != NULL:
             retain(b, extra.retains[i](), grads[i])
-        if b.captures is not None:
+        if b.captures is not None and not needed:
             capture(b, &node.n, i, grads[i])
     return 0
 
@@ -315,9 +333,10 @@ cdef int retain(Backward b, object tensor, void* grad) except -1:
     if tensor is None:
         return 0
     t = <Tensor>tensor
-    if t._grad is None:
-        return set_grad(t, <Tensor?>private_copy(b, grad))
-    return set_grad(t, <Tensor?>ADD.op(t._grad, as_object(b, grad)))
+    with accumulating:
+        if t._grad is None:
+            return set_grad(t, <Tensor?>private_copy(b, grad))
+        return set_grad(t, <Tensor?>ADD.op(t._grad, as_object(b, grad)))
 
 
 cdef object private_copy(Backward b, void* grad):

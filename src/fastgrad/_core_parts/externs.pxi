@@ -193,7 +193,7 @@ cdef extern from "fg.h":
     fg_status fg_run_seed(fg_run*, fg_node*, uint32_t, void*)
     fg_status fg_run_want(fg_run*, fg_node*)
     fg_status fg_run_go(fg_run*)
-    fg_status fg_run_beyond(fg_run*, c_bool*)
+    fg_status fg_run_beyond(fg_run*, const fg_edge* ends, size_t count, c_bool*)
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)

@@ -8,6 +8,13 @@ cdef class FunctionNode(Node):
 
     cdef dict __dict__
 
+    @property
+    def next_functions(self):
+        """The nodes that made the Tensors among the arguments: a tuple of ``(node, output number)``."""
+        cdef uint32_t i
+        return tuple([(edge_function(self.n.edges[i].node), self.n.edges[i].nr) for i in range(self.n.nin)
+                      if self.saved[i] != NULL])
+
 
 def new_function_node(cls, tuple inputs):
     """An instance of `cls` whose edges lead to where the inputs (Tensor or None) come from now."""
@@ -92,6 +99,8 @@ cdef list function_cotangents(FunctionNode node, list given, list wanted):
 cdef object fit_gradient(FunctionNode node, int i, object g):
     """A custom backward's gradient may be of a wider (broadcast) shape than the input, and of another dtype."""
     shape = shape_of(node.saved[i])
+    if g.dtype.kind == "c" and not is_complex(node.saved[i].dtype):
+        raise _errors.function_complex(node.name(), i, g.dtype)
     try:
         fits = np.broadcast_shapes(shape, g.shape) == tuple(g.shape)
     except ValueError:

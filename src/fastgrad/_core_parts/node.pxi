@@ -3,11 +3,12 @@
 cdef extern from *:
     """
     /* The graph's end at a leaf: allocated with the leaf's first edge, owned by the leaf. */
-    typedef struct { fg_node n; PyObject *tensor; } fg_sink;
+    typedef struct { fg_node n; PyObject *tensor; Py_ssize_t edges; } fg_sink;
     """
     ctypedef struct fg_sink:
         fg_node n
         PyObject* tensor
+        Py_ssize_t edges  # that lead here
 
 cdef uint64_t next_seq = 0
 cdef PyObject** dead = NULL  # nodes whose last reference is ours to drop: see Note [Freeing]
@@ -94,17 +95,37 @@ cdef class Extra:
     cdef dict hooks            # output number -> {handle: hook}
     cdef dict retains          # output number -> weak reference to the Tensor whose .grad is retained
     cdef dict prehooks, posthooks, post_accumulate
-    cdef dict metadata
+    cdef object metadata       # a Notes
     cdef dict packed           # position among the saved values -> Packed
     cdef list outs             # of a multi-output node: shape and dtype of each result
     cdef list results          # and, where its vjp reads them, the results: a Saved for each
     cdef bint special          # a run must see its cotangents as Tensors
 
 
-cdef dict metadata_of(Extra extra):
+cdef object metadata_of(Extra extra):
     if extra.metadata is None:
-        extra.metadata = {}
+        extra.metadata = Notes()
     return extra.metadata
+
+
+class Notes(dict):
+    """The dict of a node's metadata: what is put in may close a cycle, so the collector is shown it."""
+
+    def __setitem__(self, key, value):
+        show_reachable(value)
+        dict.__setitem__(self, key, value)
+
+    def setdefault(self, key, default=None):
+        show_reachable(default)
+        return dict.setdefault(self, key, default)
+
+    def update(self, *args, **kwargs):
+        for key, value in dict(*args, **kwargs).items():
+            self[key] = value
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
 
 
 cdef object add_prehook(Extra extra, hook):
@@ -235,7 +256,9 @@ cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
     Py_INCREF(<object>owner)
     node.n.edges[i].node = n
     node.n.edges[i].nr = nr
-    if n.seq != FG_SEQ_LEAF and (<Node>owner).shown and not node.shown:
+    if n.seq == FG_SEQ_LEAF:
+        (<fg_sink*>n).edges += 1
+    elif (<Node>owner).shown and not node.shown:
         show_node(node)  # what is recorded on top of a tracked node is tracked
 
 
@@ -342,6 +365,10 @@ cdef void release_edges(Node node) noexcept:
     for i in range(node.n.nin):
         if node.n.edges[i].node != NULL:
             owner = owner_of(node.n.edges[i].node)
+            if node.n.edges[i].node.seq == FG_SEQ_LEAF:
+                (<fg_sink*>node.n.edges[i].node).edges -= 1
+                if (<Tensor>owner).extra is not None:
+                    forget_accumulator(<Tensor>owner)
             node.n.edges[i].node = NULL
             if Py_REFCNT(owner) == 1 and bury(owner):
                 continue

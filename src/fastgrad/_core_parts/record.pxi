@@ -534,7 +534,10 @@ cdef Node make_node(Row row, tuple operands, fg_array** arrays, unsigned int mas
             link_tensor(node, i, <Tensor>x)
         else:
             p = scalar_array(x, out.dtype if node.direct else -1)
-            save(node, i, p)
+            if f is None or read:
+                save(node, i, p)
+            else:
+                node.saved[i] = like_of(p)
             fg_array_drop(p)
     if reads_out and out != NULL:
         save(node, nin, out)

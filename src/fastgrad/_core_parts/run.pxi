@@ -1,10 +1,5 @@
 # backward and grad: what a run starts from, where it ends, and what becomes of it.
 
-cdef struct Place:
-    fg_node* node
-    uint32_t nr
-
-
 cdef fg_node* graph_node(Tensor t) except NULL:
     """Where the cotangent of `t` arrives."""
     if t.node is not None:
@@ -14,9 +9,9 @@ cdef fg_node* graph_node(Tensor t) except NULL:
     return &t.sink.n
 
 
-cdef Place place_of(object x) except *:
+cdef fg_edge place_of(object x) except *:
     """Where the cotangent of a Tensor or a GradientEdge arrives; it must require grad."""
-    cdef Place place
+    cdef fg_edge place
     if is_tensor(x):
         place.node = graph_node(<Tensor>x)
         place.nr = (<Tensor>x).nr if (<Tensor>x).node is not None else 0
@@ -45,7 +40,7 @@ cdef list root_grads(list roots, list gradients):
     for i, (root, g) in enumerate(zip(roots, gradients)):
         if not is_tensor(root):
             if g is None:
-                raise _errors.edge_gradient()
+                g = edge_one(root)
             out.append(g if is_operand_object(g) else to_tensor(g, "backward"))
             continue
         t = <Tensor>root
@@ -80,6 +75,18 @@ cdef list root_grads(list roots, list gradients):
     return out
 
 
+cdef Tensor edge_one(object edge):
+    """The cotangent of a GradientEdge that none is given for."""
+    if edge.like is None:
+        raise _errors.edge_gradient()
+    shape, dtype = edge.like
+    if np.prod(shape) != 1:
+        raise _errors.not_scalar(shape)
+    if dtype.kind == "c":
+        raise _errors.not_real(dtype)
+    return new_tensor(wrap_nd(np.ones(shape, dtype)))
+
+
 cdef enum:
     DEEPEST = 50  # runs of one thread, one within another; more go on in another thread, with a stack of its own
 
@@ -89,7 +96,7 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
     cdef Backward b = Backward.__new__(Backward)
     cdef fg_run* run
     cdef fg_status status = FG_OK
-    cdef Place place
+    cdef fg_edge place
     cdef list alive = []
     cdef list keys = []  # of the inputs, which a hook may give another node
     cdef bint before = fg_thread.grad
@@ -255,28 +262,42 @@ def reaches_beyond(outputs, inputs):
     cdef fg_run* run
     cdef fg_status status = FG_OK
     cdef c_bool found = False
-    cdef Place place
+    cdef fg_edge[8] few
+    cdef fg_edge* ends = few
+    cdef size_t count = 0
     cdef list alive = []
+    if len(inputs) > 8:
+        ends = <fg_edge*>PyMem_Malloc(len(inputs) * sizeof(fg_edge))
     run = fg_run_new(&array_ops, <void*>b)
-    if run == NULL:
-        raise MemoryError
     try:
+        if run == NULL or ends == NULL:
+            raise MemoryError
         for x in inputs:
-            if status == FG_OK and leads_on(x):
-                place = place_of(x)
-                alive.append(<object>owner_of(place.node))
-                status = fg_run_want(run, place.node)
+            if leads_on(x):
+                ends[count] = place_of(x)
+                alive.append(<object>owner_of(ends[count].node))
+                count += 1
         for x in outputs:
-            if status == FG_OK and leads_on(x):
-                place = place_of(x)
-                alive.append(<object>owner_of(place.node))
-                status = fg_run_seed(run, place.node, place.nr, NULL)
+            if status == FG_OK and leads_on(x) and not is_end(ends, count, place_of(x)):
+                alive.append(<object>owner_of(place_of(x).node))
+                status = fg_run_seed(run, place_of(x).node, place_of(x).nr, NULL)
         if status == FG_OK:
-            status = fg_run_beyond(run, &found)
+            status = fg_run_beyond(run, ends, count, &found)
     finally:
-        fg_run_free(run)
+        if run != NULL:
+            fg_run_free(run)
+        if ends != few:
+            PyMem_Free(ends)
     if status != FG_OK:
         raise MemoryError
     return bool(found)
+
+
+cdef bint is_end(fg_edge* ends, size_t count, fg_edge edge) noexcept:
+    cdef size_t i
+    for i in range(count):
+        if ends[i].node == edge.node and ends[i].nr == edge.nr:
+            return True
+    return False
 
 

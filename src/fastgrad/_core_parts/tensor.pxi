@@ -150,7 +150,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return to_nd(self.a).__index__()
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
-        if wants_grad(self):
+        if wants_grad(self) and fg_thread.grad:
             raise BufferError(str(_errors.numpy_requires_grad()))
         PyObject_GetBuffer(self.numpy(), buffer, flags)
 
@@ -162,7 +162,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def numpy(self):
         """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
-        if wants_grad(self):
+        if wants_grad(self) and fg_thread.grad:
             raise _errors.numpy_requires_grad()
         nd = to_nd(self.a).view()
         if numpy_guard:
@@ -321,8 +321,11 @@ cdef class Tensor(_TensorBase, TensorMethods):
         if not is_tensor(value):
             raise _errors.not_tensor("data", value)
         t = <Tensor>value
-        if wants_grad(self) or self._grad is not None or self.sink != NULL or self.view is not None:
-            # graphs and gradients rely on the shape and dtype that a Tensor had when they were made
+        wants_grad(self)
+        if self.requires and not takes_grad(t.a):
+            raise _errors.requires_grad_dtype(t.dtype)
+        if self.node is not None or self.view is not None:
+            # graphs rely on the shape and dtype that a Tensor had when they were made
             if t.shape != self.shape or t.dtype != self.dtype:
                 raise _errors.data_kind(self.shape, self.dtype, t.shape, t.dtype)
         cdef fg_array* old = self.a
@@ -484,6 +487,21 @@ cdef Extra leaf_extra(Tensor leaf):
     return leaf.extra
 
 
+cdef void forget_accumulator(Tensor leaf) noexcept:
+    """What was attached to the end of the graph goes with the last graph that led there, unless somebody holds it."""
+    cdef Extra extra = leaf.extra
+    if leaf.sink != NULL and leaf.sink.edges == 0 and <uintptr_t><void*>leaf not in ACCUMULATORS:
+        extra.prehooks = extra.posthooks = extra.metadata = None
+        extra.special = False
+
+
+cdef void forget_at(uintptr_t address) noexcept:
+    """Called while an AccumulateGrad dies, which holds the leaf at this address."""
+    cdef Tensor leaf = <Tensor><PyObject*>address
+    if leaf.extra is not None:
+        forget_accumulator(leaf)
+
+
 cdef AccumulateGrad accumulate_grad(Tensor leaf):
     """The visible end of the graph at `leaf`; the same object for as long as it is held."""
     cdef AccumulateGrad found = None
@@ -508,3 +526,4 @@ class _Forget:
     def __call__(self, reference):
         if ACCUMULATORS.get(self.address) is reference:
             del ACCUMULATORS[self.address]
+            forget_at(self.address)
