@@ -18,6 +18,8 @@ cnp.import_array()
 cnp.import_umath()
 
 cdef extern from "Python.h":
+    object PyContextVar_Set(object, object)
+    int PyContextVar_Reset(object, object) except -1
     void PyObject_GC_UnTrack(void*)
     void PyObject_GC_Track(void*)
     int PyObject_GC_IsTracked(PyObject*)

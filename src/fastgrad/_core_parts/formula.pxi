@@ -42,6 +42,8 @@ cdef list run_formulas(Node node, object g, object out, list operands, list want
     cdef Formula f
     cdef int i
     if not (row.derived or row.elementwise and len(operands) <= 3):
+        if len(wanted) == 1 and not row.op.joint and (<tuple>row.op.vjp)[0] is not None:  # as `vjps` does, but shorter
+            return checked_results(node, [row.op.vjp[0](g, out, operands[0], **node_options(node))], wanted)
         return checked_results(node, row.op.vjps(g, out, tuple(operands), node_options(node), wanted), wanted)
     for i in range(len(wanted)):
         if wanted[i]:
@@ -91,12 +93,12 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
         g = tuple([to_nd(grads[i]) if grads[i] != NULL else np.zeros(*node.extra.outs[i])
                    for i in range(node.n.nout)])
         out = tuple([to_nd((<Tensor>t).a) if is_tensor(t) else t for t in results_of(node)])
-        conjugate = row.holomorphic and any(np.iscomplexobj(part) for part in g)
+        conjugate = row.holomorphic and any([is_complex(cnp.PyArray_TYPE(<ndarray>part)) for part in g])
     else:
         g = to_nd(grads[0])
         a = node.saved[nin]
         out = to_nd(a) if a != NULL else Like(np.shape(g), g.dtype)
-        conjugate = row.holomorphic and np.iscomplexobj(g)
+        conjugate = row.holomorphic and is_complex(cnp.PyArray_TYPE(<ndarray>g))
     for i in range(nin):
         a = node.saved[i]
         if a == NULL:
@@ -118,9 +120,23 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
                 continue
             like = node.saved[i] if node.saved[i] != NULL else shape_source
             result = np.conj(results[i]) if conjugate else results[i]
+            if type(result) is ndarray and fits_already(<ndarray>result, like):
+                send(run, node.n.edges[i], wrap_nd(<ndarray>result))
+                continue
             check_fits(node, i, np.shape(result), shape_of(like))
             send(run, node.n.edges[i], wrap_nd(fit(result, shape_of(like), descr_of(like))))
     return 0
+
+
+cdef bint fits_already(ndarray r, fg_array* like) noexcept:
+    """Whether a formula's result has its operand's dtype and shape."""
+    cdef int i
+    if like.dtype == FG_OTHER or code_of(r) != like.dtype or cnp.PyArray_NDIM(r) != like.ndim:
+        return False
+    for i in range(like.ndim):
+        if cnp.PyArray_DIMS(r)[i] != fg_shape(like)[i]:
+            return False
+    return True
 
 
 cdef int check_fits(Node node, int i, tuple given, tuple shape) except -1:

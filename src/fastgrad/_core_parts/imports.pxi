@@ -9,6 +9,7 @@ from . import _errors
 from weakref import ref as weakref_ref
 
 from _thread import RLock
+from contextvars import ContextVar
 
 from ._methods import GradientEdge, Handle, TensorMethods, frozen, lifted, plain, pow_call
 from ._repr import show
