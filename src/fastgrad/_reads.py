@@ -101,7 +101,7 @@ def reads(op, options, wanted):
     if not (op.elementwise or op.derived):
         return op.saves
     found = _remember(_reads, op, options, _found)
-    return frozenset().union(*(names for names, want in zip(found, wanted) if want)) - {"g"}
+    return frozenset().union(*[names for names, want in zip(found, wanted) if want]) - {"g"}
 
 
 def _found(op, options):

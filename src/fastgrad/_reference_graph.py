@@ -13,9 +13,11 @@ import numpy as np
 from . import _errors
 from ._methods import Handle, is_tensor
 from ._reads import reads
+from ._reference_modes import _anomaly, modes, stack_lines
 from .ops import Like
 
 _sequence = count()
+LEAF = 2**64 - 1  # the sequence number of every leaf: they run as soon as they are ready
 
 
 def is_array(value):
@@ -26,21 +28,77 @@ def like(value):
     return Like(value.shape, value.dtype) if is_array(value) else value
 
 
+def nothing():
+    """Where a weak reference is called for and there is nothing to refer to."""
+    return None
+
+
 class Node:
-    """One recorded operation: where its operands came from, and what its formulas need of them."""
+    """A place in the graph that gradients pass through; what `Tensor.grad_fn` is."""
 
     __slots__ = (
-        "__weakref__", "checks", "edges", "freed", "hooks", "inputs", "keeps", "metadata", "op", "options", "outputs",
-        "retained", "saved", "seq",
+        "__weakref__", "_edges", "_hooks", "_inputs", "_metadata", "_outputs", "_posthooks", "_prehooks", "_retained",
+        "_seq",
     )  # fmt: skip
 
+    def _begin(self, edges, inputs=(), outputs=(), seq=None):
+        """What every node has. An edge is ``(node, number of its output)`` or None."""
+        self._edges, self._inputs, self._outputs = edges, inputs, outputs  # the latter two: a Like for each
+        self._seq = next(_sequence) if seq is None else seq
+        self._hooks = {}  # output number -> hooks of the Tensor that is that output
+        self._retained = {}  # output number -> weak reference to the Tensor whose .grad is wanted
+        self._prehooks, self._posthooks = {}, {}
+        self._metadata = {}
+        if _anomaly()[0]:
+            self._metadata["traceback_"] = stack_lines()
+            self._metadata["parent_"] = modes.node
+        return self
+
+    def name(self):
+        """The node's name, such as ``'MulBackward'``."""
+        return type(self).__name__
+
+    @property
+    def next_functions(self):
+        """``(node, number of its output)`` for each operand; ``(None, 0)`` where no gradient goes."""
+        return tuple((None, 0) if edge is None else edge for edge in self._edges)
+
+    @property
+    def metadata(self):
+        """A dict for the user's own notes on this node."""
+        return self._metadata
+
+    def register_prehook(self, hook):
+        """Call ``hook(grad_outputs)`` before this node runs.
+
+        A tuple that the hook returns takes the place of grad_outputs. Gives a handle with ``remove()``.
+        """
+        return add_hook(self._prehooks, hook)
+
+    def register_hook(self, hook):
+        """Call ``hook(grad_inputs, grad_outputs)`` after this node has run.
+
+        A tuple that the hook returns takes the place of grad_inputs. Gives a handle with ``remove()``.
+        """
+        return add_hook(self._posthooks, hook)
+
+    def _sequence_nr(self):
+        """The order in which nodes were made: of two, the newer has the greater."""
+        return self._seq
+
+    def __repr__(self):
+        return f"<{self.name()}>"
+
+
+class RowNode(Node):
+    """One recorded operation: where its operands came from, and what its formulas need of them."""
+
+    __slots__ = ("checks", "freed", "keeps", "op", "options", "saved")
+
     def __init__(self, op, options, edges):
-        self.op, self.options, self.edges = op, options, edges
-        self.seq = next(_sequence)
+        self._begin(edges)
+        self.op, self.options = op, options
         self.freed = False  # were the values in `saved` let go of?
-        self.hooks = {}  # output number -> hooks of the Tensor that is that output
-        self.retained = {}  # output number -> weak reference to the Tensor whose .grad is wanted
-        self.metadata = {}
 
     def save(self, operands, arrays, outs, counters, writes=0):
         """Keep what the formulas read, with the version it has, and shape and dtype alone of everything else.
@@ -48,24 +106,27 @@ class Node:
         `counters` are the version counters of `outs`, which are about to go up by `writes`.
         """
         op = self.op
-        read = reads(op, self.options, [edge is not None for edge in self.edges])
+        read = reads(op, self.options, [edge is not None for edge in self._edges])
         names = op.operands * len(arrays) if op.variadic else op.operands
-        self.inputs = [like(array) for array in arrays]
-        self.outputs = [like(out) for out in outs]
+        self._inputs = [like(array) for array in arrays]
+        self._outputs = [like(out) for out in outs]
+        if any(name in read and is_tensor(v) and v.is_inference() for name, v in zip(names, operands)):
+            raise _errors.save_inference()
         if op.derived:
             # The expression is run again in backward, on copies, which no later write can reach.
             self.saved = [array.copy() if is_array(array) else array for array in arrays]
         else:
-            self.saved = [a if name in read else shape for a, name, shape in zip(arrays, names, self.inputs)]
-        self.saved.append(outs if "out" in read else self.outputs)
+            self.saved = [a if name in read else shape for a, name, shape in zip(arrays, names, self._inputs)]
+        self.saved.append(outs if "out" in read else self._outputs)
         self.keeps = "out" in read or not read.isdisjoint(names)
         self.checks = [
             (name, operand._counter, operand._counter[0], saved)
-            for name, operand, saved in zip(names, operands, self.inputs)
+            for name, operand, saved in zip(names, operands, self._inputs)
             if name in read and is_tensor(operand)
         ]
         if "out" in read:
-            self.checks += [("out", c, c[0] + writes, saved) for c, saved in zip(counters, self.outputs)]
+            self.checks += [("out", c, c[0] + writes, saved) for c, saved in zip(counters, self._outputs)]
+        return [i for i, (name, array) in enumerate(zip(names, arrays)) if name in read and is_array(array)]
 
     def release(self):
         """Let go of what was saved. A node that saved no values can run again."""
@@ -76,13 +137,17 @@ class Node:
         """The name of the operation, as in ``MulBackward``."""
         return self.op.grad_name
 
+
+class FunctionNode(Node):
+    """The node of a function whose derivative is Python code: a base class, whose instances have attributes.
+
+    A subclass has ``_vjp(grads, wanted)``, which gives one gradient for each input, and ``_release()``.
+    """
+
     @property
     def next_functions(self):
-        """``(node, number of its output)`` for each operand; ``(None, 0)`` where no gradient goes."""
-        return tuple((None, 0) if edge is None else edge for edge in self.edges)
-
-    def __repr__(self):
-        return f"<{self.name()}>"
+        """As a node's, for those inputs that are Tensors."""
+        return tuple(pair for pair, taken in zip(super().next_functions, self._inputs) if taken is not None)
 
 
 class AccumulateGrad(Node):
@@ -91,14 +156,9 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
 
     def __init__(self, variable):
-        super().__init__(None, {}, ())
+        self._begin((), outputs=[like(variable._array)], seq=LEAF)
         self.variable = variable
-        self.seq = float("inf")  # leaves run as soon as they are ready
-        self.hooks = {0: variable._hooks}
-        self.outputs = [like(variable._array)]
-
-    def name(self):
-        return "AccumulateGrad"
+        self._hooks = {0: variable._hooks}
 
 
 def add_hook(hooks, hook):
@@ -108,7 +168,9 @@ def add_hook(hooks, hook):
 
 
 def checked(result, given):
-    """What a hook returned for the gradient `given`, if it can take its place."""
+    """What a hook returned for the gradient `given` (None: undefined), if it can take its place."""
+    if given is None:
+        raise _errors.hook_none()
     if not is_tensor(result):
         raise _errors.hook_result(result)
     if result.shape != given.shape:
@@ -116,11 +178,6 @@ def checked(result, given):
     if result.dtype != given.dtype:
         raise _errors.hook_dtype(given.dtype, result.dtype)
     return result
-
-
-def nothing():
-    """Where a weak reference is called for and there is nothing to refer to."""
-    return None
 
 
 class Run:
@@ -138,25 +195,26 @@ class Run:
         """Go from `roots`, newest node first; leaves as soon as they are ready."""
         self.waiting = waiting = dict.fromkeys(self._taking_part(roots), 0)
         for node in waiting:
-            for edge in node.edges:
+            for edge in node._edges:
                 if edge is not None and edge[0] in waiting:
                     waiting[edge[0]] += 1
         for node, nr, g in roots:
             if node in waiting:
                 self.add(node, nr, g)
-        ready = []
+        ready, arrival = [], count()
         for node, uses in waiting.items():
             if uses == 0:
-                heappush(ready, (-node.seq, id(node), node))
+                heappush(ready, (-node._seq, next(arrival), node))
         while ready:
             node = heappop(ready)[-1]
-            for edge, g in zip(node.edges, self.apply(node, self.held.pop(node, None))):
+            grads = self.held.pop(node, None) or [None] * len(node._outputs)
+            for edge, g in zip(node._edges, self.apply(node, grads)):
                 if edge is not None and edge[0] in waiting:
                     if g is not None:
                         self.add(*edge, g)
                     waiting[edge[0]] -= 1
                     if waiting[edge[0]] == 0:
-                        heappush(ready, (-edge[0].seq, id(edge[0]), edge[0]))
+                        heappush(ready, (-edge[0]._seq, next(arrival), edge[0]))
 
     def _taking_part(self, roots):
         """The nodes that the roots lead to and, if restricted, that lead to a target."""
@@ -165,12 +223,12 @@ class Run:
             return order
         wanted = {node for node, _ in self.targets}
         for node in order:
-            if any(edge is not None and edge[0] in wanted for edge in node.edges):
+            if any(edge is not None and edge[0] in wanted for edge in node._edges):
                 wanted.add(node)
         return [node for node in order if node in wanted]
 
     def add(self, node, nr, g):
-        grads = self.held.setdefault(node, [None] * len(node.outputs))
+        grads = self.held.setdefault(node, [None] * len(node._outputs))
         grads[nr] = g if grads[nr] is None else self.merge(grads[nr], g)
 
 
@@ -178,8 +236,23 @@ def reachable(nodes):
     """Every node that `nodes` lead to, oldest first (an edge always leads to an older node or a leaf), leaves last."""
     seen, stack = set(nodes), list(dict.fromkeys(nodes))
     while stack:
-        for edge in stack.pop().edges:
+        for edge in stack.pop()._edges:
             if edge is not None and edge[0] not in seen:
                 seen.add(edge[0])
                 stack.append(edge[0])
-    return sorted(seen, key=lambda node: node.seq)
+    return sorted(seen, key=lambda node: node._seq)
+
+
+def ends_beyond(starts, stops):
+    """Whether the edges `starts` lead to a leaf other than through the edges `stops`."""
+    seen, stack = set(), [edge for edge in starts if edge is not None]
+    while stack:
+        edge = stack.pop()
+        if edge in stops:
+            continue
+        if type(edge[0]) is AccumulateGrad:
+            return True
+        if edge[0] not in seen:
+            seen.add(edge[0])
+            stack.extend(further for further in edge[0]._edges if further is not None)
+    return False
