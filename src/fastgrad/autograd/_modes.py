@@ -1,83 +1,13 @@
-"""Gradients: `backward`, `grad`, and whether operations are recorded at all."""
+"""Whether operations are recorded in this thread: no_grad, enable_grad, set_grad_enabled and inference_mode."""
 
 from __future__ import annotations
 
 from functools import wraps
 
-from ._backend import backend as _backend
-
-__all__ = ["backward", "enable_grad", "grad", "is_grad_enabled", "no_grad", "set_grad_enabled"]
+from .. import _errors
+from .._backend import backend as _backend
 
 _GENERATOR, _ASYNC = 0x20, 0x280  # code flags: inspect.CO_GENERATOR; CO_COROUTINE and CO_ASYNC_GENERATOR
-
-
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
-    """Add the gradients of some Tensors to the `grad` of the leaves they were computed from.
-
-    Parameters
-    ----------
-    tensors : Tensor or sequence of Tensor
-        What to differentiate.
-    grad_tensors : array_like, or a sequence with one (or None) for each Tensor, optional
-        The gradient of something with respect to each Tensor, of its shape. May be left out for real scalars: one.
-    retain_graph : bool, optional
-        Keep what the graph saved, so that it can be used again. By default the value of `create_graph`.
-    create_graph : bool
-        Record the computation of the gradients, so that they can be differentiated in their turn.
-    inputs : Tensor or sequence of Tensor, optional
-        Accumulate into these Tensors only.
-
-    Raises
-    ------
-    RuntimeError
-        If a Tensor has no graph, is no scalar and has no gradient, or if its graph was freed or a saved value
-        overwritten.
-
-    Examples
-    --------
-    >>> import fastgrad as fg
-    >>> x = fg.tensor([1.0, 2.0], requires_grad=True)
-    >>> fg.autograd.backward((x * x).sum())
-    >>> x.grad
-    tensor([2., 4.])
-    """
-    _backend.backward(tensors, grad_tensors, retain_graph, create_graph, inputs)
-
-
-def grad(
-    outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False,
-    materialize_grads=False,
-):  # fmt: skip
-    """The gradients of the sum of `outputs` with respect to `inputs`; no `grad` is touched.
-
-    Parameters
-    ----------
-    outputs : Tensor or sequence of Tensor
-        What to differentiate.
-    inputs : Tensor or sequence of Tensor
-        With respect to what: leaves, or Tensors on the way.
-    grad_outputs, retain_graph, create_graph
-        As in `backward`.
-    allow_unused : bool
-        Give None for an input that the outputs do not depend on, where RuntimeError is raised otherwise.
-    materialize_grads : bool
-        Give zeros for such an input.
-
-    Returns
-    -------
-    tuple of Tensor
-        One gradient for each input, of its shape and dtype.
-
-    Examples
-    --------
-    >>> import fastgrad as fg
-    >>> x = fg.tensor(3.0, requires_grad=True)
-    >>> (first,) = fg.autograd.grad(x**3, x, create_graph=True)
-    >>> (second,) = fg.autograd.grad(first, x)
-    >>> second
-    tensor(18.)
-    """
-    return _backend.grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused, materialize_grads)
 
 
 def is_grad_enabled():
@@ -91,6 +21,19 @@ def is_grad_enabled():
     False
     """
     return _backend.is_grad_enabled()
+
+
+def is_inference_mode_enabled():
+    """Whether `inference_mode` is on in this thread.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> with fg.inference_mode():
+    ...     print(fg.is_inference_mode_enabled())
+    True
+    """
+    return _backend.is_inference_mode_enabled()
 
 
 class _GradMode:
@@ -226,3 +169,58 @@ class set_grad_enabled(_GradMode):
     def __call__(self, function):
         self.__exit__()  # the mode was set when the decorator was made
         return super().__call__(function)
+
+
+class inference_mode(_GradMode):
+    """Record nothing, and make Tensors that no recorded operation may ever use.
+
+    As a context manager, or as a decorator of functions and generators. What is made in it is an *inference tensor*
+    (``t.is_inference()``): it has no version, and may not be saved for a gradient later.
+
+    Parameters
+    ----------
+    mode : bool
+        False: leave the mode, within its block.
+
+    Raises
+    ------
+    RuntimeError
+        Where a recorded operation has to save an inference tensor, where one is written in place outside the mode,
+        and where one is asked for its `_version`.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> x = fg.tensor(1.0, requires_grad=True)
+    >>> with fg.inference_mode():
+    ...     y = 2 * x
+    >>> y.requires_grad, y.is_inference()
+    (False, True)
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, mode=True):
+        self = object.__new__(cls)
+        if isinstance(mode, bool):
+            return self
+        if not callable(mode):
+            raise _errors.inference_type(mode)
+        _GradMode.__init__(self, True)
+        return self(mode)
+
+    def __init__(self, mode=True):
+        super().__init__(mode)
+
+    def __enter__(self):
+        recording = _backend._set_grad_enabled(not self._enabled)
+        self._before.append((recording, _backend._set_inference(self._enabled)))
+        return self
+
+    def __exit__(self, *exc_info):
+        recording, inference = self._before.pop()
+        _backend._set_inference(inference)
+        _backend._set_grad_enabled(recording)
+
+    def _fresh(self):
+        return inference_mode(self._enabled)
