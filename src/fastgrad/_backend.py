@@ -7,6 +7,7 @@ compiled one is taken where the extension was built.
 from __future__ import annotations
 
 import os
+from functools import wraps
 from importlib import import_module
 
 from . import _errors
@@ -33,8 +34,26 @@ def _choose():
 backend = _choose()
 Tensor = backend.Tensor
 
-#: The public function of every row, by name and alias.
-public = {name: backend.bind(op) for name, op in TABLE.items() if name not in INTERNAL}
+
+def functions(module):
+    """The public functions of the rows that live in a module, by name."""
+    return {name: _function(op) for name, op in TABLE.items() if op.module == module and name not in INTERNAL}
+
+
+def _function(op):
+    function = backend.bind(op)
+    if op.named is None:
+        return function
+
+    @wraps(function)
+    def named(*args, **kwargs):
+        return op.named(*function(*args, **kwargs))
+
+    return named
+
+
+#: The public function of every row of the top level, by name and alias.
+public = functions("fastgrad")
 public.update((alias, public[name]) for alias, name in ALIASES.items())
 
 

@@ -5,7 +5,7 @@ To add an operation, add a row to the module of its family; backends, tests, ben
 
 from __future__ import annotations
 
-from . import composites, elementwise, indexing, linalg, reductions, shaping, views
+from . import composites, decompositions, elementwise, indexing, linalg, reductions, shaping, views
 from ._doc import complete
 from ._row import TABLE, Like, Op, case, register
 
@@ -20,13 +20,24 @@ ALIASES = {
 
 #: Rows that formulas and the engine are made of, and that are no functions of the public namespace.
 INTERNAL = frozenset(
-    {"as_view", "copy_slices", "getitem", "logistic_loss", "peak", "put_add", "recurrence", "scalar_power", "setitem"}
+    {
+        "as_view",
+        "cofactors",
+        "copy_slices",
+        "getitem",
+        "logistic_loss",
+        "peak",
+        "put_add",
+        "recurrence",
+        "scalar_power",
+        "setitem",
+    }
 )
 
 for _row in TABLE.values():
     _row.doc = complete(_row)
 
 __all__ = [
-    "ALIASES", "INTERNAL", "TABLE", "Like", "Op", "case", "composites", "elementwise", "indexing", "linalg",
+    "ALIASES", "INTERNAL", "TABLE", "Like", "Op", "case", "composites", "decompositions", "elementwise", "indexing", "linalg",
     "reductions", "register", "shaping", "views",
 ]  # fmt: skip

@@ -50,6 +50,13 @@ OPTIONS = {
     "flip.axis": ("int, tuple of int or None", "Axes to reverse; None: all."),
     "roll.axis": ("int, tuple of int or None", "Axes to roll along; None: the flattened array."),
     "repeat.axis": ("int or None", "Axis to repeat along; None: the flattened array."),
+    "offset": ("int", "Which diagonal: above the main one, or, negative, below."),
+    "unstack.axis": ("int", "Axis to cut."),
+    "trans": ('{0, 1, 2, "N", "T", "C"}', "What op(a) is: a, its transpose, its conjugate transpose."),
+    "lower": ("bool", "Which triangle of a is read."),
+    "unit_diagonal": ("bool", "Take the diagonal to be ones, whatever it is."),
+    "upper": ("bool", "Which triangle of a is read, and which the result fills."),
+    "UPLO": ('{"L", "U"}', "Which triangle of a is read."),
     "astype.dtype": ("dtype", "Dtype of the result."),
     "astype.copy": ("bool", "False: give the same memory back where the dtype is right already."),
 }

@@ -110,6 +110,8 @@ class Op:
         The result may share memory with the first operand.
     multi : bool
         `fn` gives a tuple of arrays; the vjp's `g` and `out` are then tuples.
+    named : callable or None
+        The named tuple that a public call puts the results of such a row in.
     holomorphic : bool
         True: for complex operands the vjp is run on conj(g) and its result conjugated, which is PyTorch's
         convention for holomorphic functions. False: the vjp states that convention itself.
@@ -117,19 +119,31 @@ class Op:
         ``into(buffer, g, *operands, **options)`` adds the first operand's cotangent into an ndarray in place.
     bind : callable or None
         Public call to ``(operands, options)``, where the signature alone cannot say it.
+    batch : callable, "same" or None
+        How a row that is not elementwise runs on a batch of examples (`fastgrad.func.vmap`; derived rows need none):
+        ``batch(many, *operands, **options)`` gives the batch of results. `many` says of each operand whether it is a
+        batch, along axis 0, or one value that all examples share. "same": as `fn` says, whatever the shape. None: in a
+        loop over the examples, with a warning.
+    linear : {None, "jointly", "each"}
+        How tangents pass (`fastgrad.func.jvp`): "jointly", the row itself on the tangents of all operands; "each", on
+        one tangent at a time and the other operands as they are, summed. None: by `jvp`, or by what the vjp says.
+    jvp : callable or None
+        ``jvp(tangents, out, *operands, **options)`` gives the tangent of the result; `tangents` has None for operands
+        that have none. A shorter way than the general one, which differentiates the vjp in its g.
     doc : str
         NumPy-style docstring of the public function.
     """
 
     __slots__ = (
-        "_bind", "cases", "differentiable", "doc", "elementwise", "fn", "holomorphic", "into", "joint", "kinks",
-        "loop", "module", "multi", "name", "near", "operands", "options", "saves", "signature", "types", "variadic",
-        "view", "vjp",
+        "_bind", "batch", "cases", "differentiable", "doc", "elementwise", "fn", "holomorphic", "indexed", "into",
+        "joint", "jvp", "kinks", "linear", "loop", "module", "multi", "name", "named", "near", "operands", "options", "saves",
+        "signature", "types", "variadic", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
         self, name, fn, signature, *, vjp=DERIVED, saves="", near=(-2.0, 2.0), cases=(), kinks=(), types=None,
-        loop=None, view=False, multi=False, joint=False, holomorphic=True, into=None, bind=None, doc="", module="fastgrad",
+        loop=None, view=False, multi=False, joint=False, holomorphic=True, into=None, bind=None, batch=None,
+        linear=None, jvp=None, named=None, doc="", module="fastgrad",
     ):  # fmt: skip
         operands, _, options = signature.partition(";")
         self.name, self.fn, self.signature = name, fn, signature
@@ -146,7 +160,9 @@ class Op:
         self.types = types or "T" * len(self.operands) + ">T"
         self.near, self.cases, self.kinks = near, tuple(cases), tuple(kinks)
         self.loop, self.view, self.multi, self.holomorphic, self.into = loop, view, multi, holomorphic, into
+        self.batch, self.linear, self.jvp, self.named = batch, linear, jvp, named
         self.doc, self.module = doc, module
+        self.indexed = "index" in self.options  # an index may hold values that stand for many
         self._bind = bind
         self._check()
 
@@ -157,6 +173,10 @@ class Op:
             raise TypeError(f"{self.name}: fn must be callable, not {type(self.fn).__name__}")
         if not self.operands or not all(name.isidentifier() for name in (*self.operands, *self.options)):
             raise ValueError(f'{self.name}: a signature is like "x, y; axis=None", not {self.signature!r}')
+        if len({*self.operands, *self.options}) < len(self.operands) + len(self.options):
+            raise ValueError(f"{self.name}: {self.signature!r} has a name twice")
+        if (self.elementwise or self.derived) and not {"g", "out"}.isdisjoint(self.operands):
+            raise ValueError(f"{self.name}: no operand may be called g or out, which formulas call other things")
         if (
             isinstance(self.fn, np.ufunc)
             and not self.variadic
@@ -170,6 +190,8 @@ class Op:
             raise ValueError(f"{self.name}: no compiled loop {self.loop!r} of {len(self.operands)} operands")
         if isinstance(self.vjp, tuple) and len(self.vjp) != len(self.operands):
             raise ValueError(f"{self.name}: {len(self.operands)} operands but {len(self.vjp)} vjps")
+        if self.linear not in (None, "jointly", "each"):
+            raise ValueError(f'{self.name}: linear is "jointly", "each" or None, not {self.linear!r}')
         unknown = self.saves - {"out", *self.operands}
         if unknown:
             raise ValueError(f"{self.name}: saves names no operand: {', '.join(sorted(unknown))}")
@@ -245,10 +267,19 @@ class Op:
             operands, options = self.bind(*args, **kwargs)
         else:
             operands, options = args, {}
-        for value in operands:
-            apply = getattr(type(value), "_apply_op", None)
-            if apply is not None:
-                return apply(self, operands, options)
+        return self.on(operands, options)
+
+    def on(self, operands, options):
+        """The call when every option is given: what it runs on decides who runs it."""
+        apply = None
+        for value in (*operands, *options["index"]) if self.indexed else operands:
+            kind = type(value)
+            if hasattr(kind, "_lifts"):  # it stands for many, or carries a tangent: the others cannot know how
+                return kind._apply_op(self, operands, options)
+            if apply is None:
+                apply = getattr(kind, "_apply_op", None)
+        if apply is not None:
+            return apply(self, operands, options)
         return self.fn(*operands, **options)
 
     def __repr__(self):

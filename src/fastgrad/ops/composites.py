@@ -100,11 +100,12 @@ def _cross_entropy(x, y, reduction="mean"):
 
 def _of_class(shape, y, axis):
     """The index of the score of each target's class."""
-    y = np.asarray(y)
+    lifted = hasattr(type(y), "_lifts")  # the classes of many examples (`fastgrad.func`), which cannot be looked at
+    y = y if lifted else np.asarray(y)
     batch = shape[:axis] + shape[axis + 1 :]
     if y.shape != batch:
         raise ValueError(f"cross_entropy: classes of shape {y.shape} for scores of shape {shape}, expected {batch}")
-    if y.size and (y.min() < 0 or y.max() >= shape[axis]):
+    if not lifted and y.size and (y.min() < 0 or y.max() >= shape[axis]):
         raise IndexError(f"cross_entropy: classes from {y.min()} to {y.max()}, but there are {shape[axis]}")
     index = list(np.ogrid[tuple(slice(n) for n in batch)]) if batch else []
     return (*index[:axis], y, *index[axis:])

@@ -69,6 +69,11 @@ def _sign_dx(g, out, x):
     return (g - out * real(g * conj(out))) / where(x == 0, math.inf, abs(x))
 
 
+def _abs_jvp(tangents, out, x):
+    (t,) = tangents
+    return real(conj(sign(x)) * t) if x.dtype.kind == "c" else t * sign(x)
+
+
 def _power_dx(g, out, x, y):
     if type(y) in _SCALARS:
         return 0.0 if y == 0 else g * (y * x ** (y - 1))
@@ -156,6 +161,7 @@ negative     = _op("negative",     np.negative,     "x", vjp=lambda g, out, x: -
 positive     = _op("positive",     np.positive,     "x", vjp=lambda g, out, x: g,
                    doc=_doc("+x, a copy.", "positive([1., -2.])", "tensor([ 1., -2.])"))
 abs          = _op("abs",          np.absolute,     "x", vjp=lambda g, out, x: g * sign(x), holomorphic=False,
+                   jvp=_abs_jvp,
                    kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,))],
                    doc=_doc("Absolute value.", "abs([-1., 2.])", "tensor([1., 2.])", "The gradient is 0 at 0."))
 sign         = _op("sign",         np.sign,         "x", vjp=_sign_dx, holomorphic=False, near=(0.2, 2),
@@ -276,19 +282,21 @@ rint  = _op("rint",  np.rint,  "x", vjp=_no_slope, near=(0.6, 1.4),
 trunc = _op("trunc", np.trunc, "x", vjp=_no_slope, near=(0.1, 0.9),
             doc=_doc("The integer part.", "trunc([1.5, -1.5])", "tensor([ 1., -1.])"))
 round = _op("round", np.round, "x; decimals=0", vjp=lambda g, out, x, decimals: 0.0, near=(0.6, 0.64),
+            batch="same",
             cases=[case((2, 3)), case((2, 3), decimals=1), case(()), case((0, 2))],
             doc=_doc("x rounded to a number of decimals, ties to even.", "round([0.5, 1.5])", "tensor([0., 2.])"))
 
 # ---------------------------------------------------------------- parts of a complex number (views) --
 # PyTorch's convention: the gradient of a real L is dL/d(real part) + i dL/d(imaginary part).
 
-real = _op("real", np.real, "x", vjp=lambda g, out, x: g, view=True, holomorphic=False,
+real = _op("real", np.real, "x", vjp=lambda g, out, x: g, view=True, holomorphic=False, linear="jointly", batch="same",
            cases=_PARTS,
            doc=_doc("Real part; a view.", "real([1 + 2j])", "tensor([1.])"))
-imag = _op("imag", np.imag, "x", vjp=lambda g, out, x: g * 1j, view=True, holomorphic=False,
+imag = _op("imag", np.imag, "x", vjp=lambda g, out, x: g * 1j, view=True, holomorphic=False, linear="jointly",
+           batch="same",
            cases=_PARTS,
            doc=_doc("Imaginary part; a view of a complex tensor.", "imag([1 + 2j])", "tensor([2.])"))
-conj = _op("conj", np.conjugate, "x", vjp=lambda g, out, x: conj(g), holomorphic=False,
+conj = _op("conj", np.conjugate, "x", vjp=lambda g, out, x: conj(g), holomorphic=False, linear="jointly",
            doc=_doc("Complex conjugate.", "conj([1., 2.])", "tensor([1., 2.])"))
 
 # ---------------------------------------------------------------- comparison, logic, bits: no derivative --

@@ -1,6 +1,7 @@
 """Indexing: `getitem`, `setitem`, and the adjoint of reading, `put_add`.
 
-The three are closed: the derivative of each is made of the others.
+The three are closed: the derivative of each is made of the others. An index may hold a lifted integer array
+(`fastgrad.func`): then each example has an index of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import operator
 
 import numpy as np
 
+from ._batch import getitem_batch, put_add_batch, setitem_batch
 from ._row import case
 from ._row import register as _op
 from .elementwise import where
@@ -28,7 +30,7 @@ def as_index(index):
 
 
 def _plain(part):
-    if part is None or part is Ellipsis or type(part) is int:
+    if part is None or part is Ellipsis or type(part) is int or hasattr(type(part), "_lifts"):
         return part
     if isinstance(part, slice):  # what its members mean now, whatever they may mean later
         ends = (part.start, part.stop, part.step)
@@ -119,19 +121,20 @@ _INDICES = [
 
 getitem = _op(
     "getitem", _getitem, "x; index", bind=lambda x, index: ((x,), {"index": as_index(index)}), view=True,
-    vjp=lambda g, out, x, index: put_add(g, x.shape, index), into=_getitem_into,
+    linear="jointly", batch=getitem_batch, vjp=lambda g, out, x, index: put_add(g, x.shape, index), into=_getitem_into,
     cases=[case(shape, index=index) for shape, index in _INDICES],
     doc="x[index], with NumPy's rules: a view for a basic index, a copy for an advanced one.",
 )  # fmt: skip
 put_add = _op(
     "put_add", _put_add, "g; shape, index",
     bind=lambda g, shape, index: ((g,), {"shape": tuple(shape), "index": as_index(index)}),
-    vjp=lambda h, out, g, shape, index: getitem(h, index),
+    linear="jointly", batch=put_add_batch, vjp=lambda h, out, g, shape, index: getitem(h, index),
     cases=[case(np.zeros(shape)[index].shape, shape=shape, index=index) for shape, index in _INDICES],
     doc="Zeros of a shape, with g added at the index: the adjoint of `getitem`.",
 )  # fmt: skip
 setitem = _op(
     "setitem", _setitem, "x, v; index", bind=lambda x, v, index: ((x, v), {"index": as_index(index)}),
+    linear="jointly", batch=setitem_batch,
     vjp=(lambda g, out, x, v, index: setitem(g, 0.0, index), _setitem_dv),
     cases=[case(shape, np.zeros(shape)[index].shape, index=index) for shape, index in _INDICES]
     + [case((2, 3), (), index=0), case((2, 3), (3,), index=slice(None)), case((2, 3), (1, 3), index=1)],

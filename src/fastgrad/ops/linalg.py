@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import _errors
+from ._batch import every, ranked
 from ._doc import doc as _doc
-from ._row import case
+from ._row import Like, case
 from ._row import register as _op
-from .shaping import expand_dims, matrix_transpose, squeeze, transpose
+from .shaping import expand_dims, matrix_transpose, reshape, squeeze, transpose
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # what einsum's subscripts are made of
 
@@ -38,6 +41,24 @@ def _matmul_dy(g, out, x, y):
     if y.ndim == 1:
         return squeeze(matmul(matrix_transpose(x), expand_dims(g, -1)), -1)
     return matmul(matrix_transpose(x), g)
+
+
+def _batch_matmul(many, x, y):
+    """What the examples share stays one matrix where a single product of matrices will do."""
+    x_ndim, y_ndim = x.ndim - many[0], y.ndim - many[1]
+    if x_ndim == 0 or y_ndim == 0:
+        raise _errors.matmul_shapes(x.shape[many[0] :], y.shape[many[1] :])
+    if not many[1] and (y_ndim == 1 or y_ndim == 2):
+        return matmul(x, y)
+    if not many[0] and x_ndim == 1 and y_ndim > 1:
+        return matmul(x, y)
+    if not many[0] and x_ndim <= 2 and y_ndim == 1:
+        return matmul(y, x if x_ndim == 1 else matrix_transpose(x))
+    x = expand_dims(x, -2) if x_ndim == 1 else x
+    y = expand_dims(y, -1) if y_ndim == 1 else y
+    ndim = max(x.ndim - many[0], y.ndim - many[1])
+    out = matmul(ranked(x, ndim) if many[0] else x, ranked(y, ndim) if many[1] else y)
+    return squeeze(out, tuple([-2] * (x_ndim == 1) + [-1] * (y_ndim == 1))) if 1 in (x_ndim, y_ndim) else out
 
 
 # ---------------------------------------------------------------- tensordot, dot --
@@ -72,7 +93,37 @@ def _dot_axes(x, y):
     return 0 if x.ndim == 0 or y.ndim == 0 else ([x.ndim - 1], [max(y.ndim - 2, 0)])
 
 
+def _batch_tensordot(many, x, y, axes):
+    x, y = every(many, x, y)
+    one, two = Like(x.shape[1:], x.dtype), Like(y.shape[1:], y.dtype)
+    xs, ys, free_x, free_y = _tensordot_axes(one, two, axes)
+    count, shape = x.shape[0], [one.shape[i] for i in free_x] + [two.shape[i] for i in free_y]
+    summed = math.prod(one.shape[i] for i in xs)
+    rows, columns = math.prod(one.shape[i] for i in free_x), math.prod(two.shape[i] for i in free_y)
+    x = reshape(transpose(x, [0, *(i + 1 for i in (*free_x, *xs))]), (count, rows, summed))
+    y = reshape(transpose(y, [0, *(i + 1 for i in (*ys, *free_y))]), (count, summed, columns))
+    return reshape(matmul(x, y), (count, *shape))
+
+
+def _batch_dot(many, x, y):
+    x_ndim, y_ndim = x.ndim - many[0], y.ndim - many[1]
+    if x_ndim == 0 or y_ndim == 0:
+        ndim = max(x_ndim, y_ndim)
+        return (ranked(x, ndim) if many[0] else x) * (ranked(y, ndim) if many[1] else y)
+    if x_ndim <= 2 and y_ndim <= 2:
+        return _batch_matmul(many, x, y)
+    x, y = every(many, x, y)
+    return _batch_tensordot((True, True), x, y, _dot_axes(Like(x.shape[1:], x.dtype), Like(y.shape[1:], y.dtype)))
+
+
 # ---------------------------------------------------------------- einsum --
+
+
+def _batch_einsum(many, *operands, subscripts, optimize):
+    words, right = _einsum_words(subscripts, [Like(x.shape[is_many:], x.dtype) for x, is_many in zip(operands, many)])
+    label = next(c for c in _LETTERS if c not in "".join((*words, right)))
+    words = [label + word if is_many else word for word, is_many in zip(words, many)]
+    return einsum(",".join(words) + "->" + label + right, *operands, optimize=optimize)
 
 
 def _bind_einsum(*args, optimize=False):
@@ -151,14 +202,14 @@ _EINSUMS = [
 # ---------------------------------------------------------------- the rows --
 
 matmul = _op(
-    "matmul", _matmul, "x, y", vjp=(_matmul_dx, _matmul_dy), saves="x, y",
+    "matmul", _matmul, "x, y", linear="each", batch=_batch_matmul, vjp=(_matmul_dx, _matmul_dy), saves="x, y",
     cases=[case((2, 3), (3, 4)), case((3,), (3,)), case((3,), (3, 2)), case((2, 3), (3,)),
            case((4, 2, 3), (3, 2)), case((2, 3), (4, 3, 2)),
            case((4, 1, 2, 3), (5, 3, 2)), case((3,), (4, 3, 2)), case((4, 2, 3), (3,)), case((2, 0), (0, 3)),
            case((0, 2), (2, 3))],
     doc=_doc("Matrix product, over batches: x @ y.", "matmul([[1., 2.], [3., 4.]], [1., 1.])", "tensor([3., 7.])"))
 dot = _op(
-    "dot", np.dot, "x, y", saves="x, y",
+    "dot", np.dot, "x, y", saves="x, y", linear="each", batch=_batch_dot,
     vjp=(lambda g, out, x, y: _tensordot_dx(g, out, x, y, _dot_axes(x, y)),
          lambda g, out, x, y: _tensordot_dy(g, out, x, y, _dot_axes(x, y))),
     cases=[case((3,), (3,)), case((2, 3), (3, 4)), case((2, 3), (3,)), case((3,), (3, 2)), case((), (2, 3)),
@@ -168,6 +219,7 @@ dot = _op(
              "dot([1., 2.], [3., 4.])", "tensor(11.)"))
 tensordot = _op(
     "tensordot", np.tensordot, "x, y; axes=2", vjp=(_tensordot_dx, _tensordot_dy), saves="x, y",
+    linear="each", batch=_batch_tensordot,
     cases=[case((2, 3, 4), (3, 4, 2)), case((2, 3), (3, 2), axes=1), case((2,), (3,), axes=0),
            case((2, 3, 4), (4, 2, 5), axes=([0, 2], [1, 0])),
            case((2, 3, 4), (4, 3), axes=([-1, 1], [0, -1])), case((2, 3), (3, 2), axes=(1, 0)),
@@ -176,6 +228,7 @@ tensordot = _op(
 einsum = _op(
     "einsum", lambda *operands, subscripts, optimize: np.einsum(subscripts, *operands, optimize=optimize),
     "*operands; subscripts, optimize=False", bind=_bind_einsum, vjp=_einsum_dxs, saves="operands",
+    linear="each", batch=_batch_einsum,
     cases=[case(*shapes, subscripts=text, optimize=False) for text, *shapes in _EINSUMS]
     + [case((2, 3), (3, 4), (4, 2), subscripts="ij,jk,kl->il", optimize=True)],
     doc=_doc("Sum of products in Einstein's notation.", 'einsum("i,i", [1., 2.], [3., 4.])', "tensor(11.)"))

@@ -11,11 +11,12 @@ import math
 
 import numpy as np
 
+from ._batch import every, find, over_axes, over_axis, past
 from ._doc import doc as _doc
-from ._row import case
+from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import exp, where
-from .shaping import astype, concat, expand_dims, flip, moveaxis, reshape
+from .elementwise import conj, exp, real, where
+from .shaping import astype, concat, expand_dims, flip, moveaxis, ones_like, reshape
 
 # ---------------------------------------------------------------- helpers --
 
@@ -152,6 +153,27 @@ def _logsumexp_dx(g, out, x, axis, keepdims):
     return _kept(g, axis, keepdims) * exp(x - _kept(out, axis, keepdims))
 
 
+# ---------------------------------------------------------------- tangents and batches --
+
+
+def _spread_jvp(name):
+    """The tangent of a row in which each element goes into one result: its slope, which the vjp gives for g = 1."""
+
+    def jvp(tangents, out, x, axis, keepdims, **options):
+        ones = ones_like(out, dtype=out.dtype)
+        slope = TABLE[name].vjp[0](ones, out, x, axis=axis, keepdims=keepdims, **options)
+        if x.dtype.kind == "c" and out.dtype.kind != "c":
+            return sum(real(conj(slope) * tangents[0]), axis=axis, keepdims=keepdims)
+        return sum(tangents[0] * slope, axis=axis, keepdims=keepdims)
+
+    return jvp
+
+
+def _batch_recurrence(many, a, b, axis):
+    a, b = every(many, a, b)
+    return recurrence(a, b, past(axis, a))
+
+
 # ---------------------------------------------------------------- sample calls --
 
 _INF, _NAN = math.inf, math.nan
@@ -184,27 +206,33 @@ _FIND = [case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=-1, keepdims=True
 
 sum = _op(
     "sum", np.sum, "x; axis=None, dtype=None, keepdims=False",
+    linear="jointly", batch=over_axes("sum"),
     vjp=lambda g, out, x, axis, dtype, keepdims: _kept(g, axis, keepdims),
     cases=[*_REDUCE, *_EMPTY, case((2, 3), axis=0, dtype=np.dtype("float64"))],
     doc=_doc("Sum of the elements.", "sum([1., 2., 3.])", "tensor(6.)"))
 mean = _op(
-    "mean", np.mean, "x; axis=None, keepdims=False", vjp=_mean_dx, cases=_REDUCE,
+    "mean", np.mean, "x; axis=None, keepdims=False",
+    linear="jointly", batch=over_axes("mean"), vjp=_mean_dx, cases=_REDUCE,
     doc=_doc("Mean of the elements.", "mean([1., 2., 3.])", "tensor(2.)"))
 prod = _op(
-    "prod", np.prod, "x; axis=None, dtype=None, keepdims=False", vjp=_prod_dx, saves="x",
+    "prod", np.prod, "x; axis=None, dtype=None, keepdims=False",
+    jvp=_spread_jvp("prod"), batch=over_axes("prod"), vjp=_prod_dx, saves="x",
     cases=[*_REDUCE, *_EMPTY],
     kinks=[(([2.0, 0.0, 3.0],), ([0.0, 6.0, 0.0],)), (([0.0, 0.0, 3.0],), ([0.0, 0.0, 0.0],)), (([0.0],), ([1.0],))],
     doc=_doc("Product of the elements.", "prod([1., 2., 3.])", "tensor(6.)",
              "The derivative multiplies the other elements and divides by none, so that zeros are right."))
 cumsum = _op(
-    "cumsum", np.cumsum, "x; axis=None, dtype=None", vjp=_cumsum_dx, cases=_RUN,
+    "cumsum", np.cumsum, "x; axis=None, dtype=None",
+    linear="jointly", batch=over_axis("cumsum"), vjp=_cumsum_dx, cases=_RUN,
     doc=_doc("Running sum.", "cumsum([1., 2., 3.])", "tensor([1., 3., 6.])"))
 cumprod = _op(
-    "cumprod", np.cumprod, "x; axis=None, dtype=None", vjp=_cumprod_dx, saves="out, x", cases=_RUN,
+    "cumprod", np.cumprod, "x; axis=None, dtype=None",
+    batch=over_axis("cumprod"), vjp=_cumprod_dx, saves="out, x", cases=_RUN,
     kinks=[(([2.0, 0.0, 3.0],), ([1.0, 8.0, 0.0],)), (([0.0, 0.0, 3.0],), ([1.0, 0.0, 0.0],))],
     doc=_doc("Running product.", "cumprod([1., 2., 3.])", "tensor([1., 2., 6.])"))
 recurrence = _op(
-    "recurrence", _recur, "a, b; axis=0", vjp=(_recurrence_da, _recurrence_db), saves="out, a",
+    "recurrence", _recur, "a, b; axis=0",
+    batch=_batch_recurrence, vjp=(_recurrence_da, _recurrence_db), saves="out, a",
     cases=[case((5,), (5,)), case((2, 3), (2, 3), axis=1), case((1,), (1,)), case((0, 2), (0, 2)),
            case((4, 2), (4, 2), axis=-2)],
     kinks=[(([9.0, 0.0, 3.0], [1.0, 1.0, 1.0]), ([0.0, 4.0, 1.0], [1.0, 4.0, 1.0]))],
@@ -213,46 +241,56 @@ recurrence = _op(
 # ---------------------------------------------------------------- extrema --
 
 max = _op(
-    "max", np.max, "x; axis=None, keepdims=False", vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
+    "max", np.max, "x; axis=None, keepdims=False",
+    jvp=_spread_jvp("max"), batch=over_axes("max"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([3.0, 1.0, 3.0],), ([0.5, 0.0, 0.5],)), (([1.0, 1.0, 1.0, 1.0],), ([0.25] * 4,)),
            (([1.0, _NAN],), ([_NAN, _NAN],))],
     doc=_doc("The largest element; nan where one is.", "max([1., 3., 2.])", "tensor(3.)",
              "Among equals the gradient is split evenly, as in `torch.amax`."))
 min = _op(
-    "min", np.min, "x; axis=None, keepdims=False", vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
+    "min", np.min, "x; axis=None, keepdims=False",
+    jvp=_spread_jvp("min"), batch=over_axes("min"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([1.0, 3.0, 1.0],), ([0.5, 0.0, 0.5],)), (([1.0, _NAN],), ([_NAN, _NAN],))],
     doc=_doc("The smallest element; nan where one is.", "min([1., 3., 2.])", "tensor(1.)",
              "Among equals the gradient is split evenly, as in `torch.amin`."))
 argmax = _op(
-    "argmax", np.argmax, "x; axis=None, keepdims=False", vjp=None, cases=_FIND,
+    "argmax", np.argmax, "x; axis=None, keepdims=False",
+    batch=find("argmax"), vjp=None, cases=_FIND,
     doc=_doc("Where the (first) largest element is.", "argmax([1., 3., 2.])", "tensor(1)"))
 argmin = _op(
-    "argmin", np.argmin, "x; axis=None, keepdims=False", vjp=None, cases=_FIND,
+    "argmin", np.argmin, "x; axis=None, keepdims=False",
+    batch=find("argmin"), vjp=None, cases=_FIND,
     doc=_doc("Where the (first) smallest element is.", "argmin([1., 3., 2.])", "tensor(0)"))
 all = _op(
-    "all", np.all, "x; axis=None, keepdims=False", vjp=None, cases=[*_FIND, *_EMPTY],
+    "all", np.all, "x; axis=None, keepdims=False",
+    batch=over_axes("all"), vjp=None, cases=[*_FIND, *_EMPTY],
     doc=_doc("Whether all elements are true.", "all([1., 0.])", "tensor(False)"))
 any = _op(
-    "any", np.any, "x; axis=None, keepdims=False", vjp=None, cases=[*_FIND, *_EMPTY],
+    "any", np.any, "x; axis=None, keepdims=False",
+    batch=over_axes("any"), vjp=None, cases=[*_FIND, *_EMPTY],
     doc=_doc("Whether any element is true.", "any([1., 0.])", "tensor(True)"))
 peak = _op(
-    "peak", _peak, "x; axis=None", vjp=None,
+    "peak", _peak, "x; axis=None",
+    batch=over_axes("peak"), vjp=None,
     cases=[case((2, 3)), case((2, 3), axis=-1), case(np.array([[-_INF, -_INF]]), axis=1)],
     doc="The largest element (0 if that is not finite), axes kept, no gradient: to be taken off before `exp`.")
 
 # ---------------------------------------------------------------- moments --
 
 var = _op(
-    "var", _var, "x; axis=None, correction=0, keepdims=False", bind=_bind_moment, holomorphic=False,
+    "var", _var, "x; axis=None, correction=0, keepdims=False",
+    jvp=_spread_jvp("var"), batch=over_axes("var"), bind=_bind_moment, holomorphic=False,
     vjp=_var_dx, saves="x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Variance of the elements.", "var([1., 3.])", "tensor(1.)"))
 std = _op(
-    "std", _std, "x; axis=None, correction=0, keepdims=False", bind=_bind_moment, holomorphic=False,
+    "std", _std, "x; axis=None, correction=0, keepdims=False",
+    jvp=_spread_jvp("std"), batch=over_axes("std"), bind=_bind_moment, holomorphic=False,
     vjp=_std_dx, saves="out, x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Standard deviation of the elements.", "std([1., 3.])", "tensor(1.)",
              "The gradient is 0 where all elements are equal."))
 logsumexp = _op(
-    "logsumexp", _logsumexp, "x; axis=None, keepdims=False", vjp=_logsumexp_dx, saves="out, x", cases=_REDUCE,
+    "logsumexp", _logsumexp, "x; axis=None, keepdims=False",
+    jvp=_spread_jvp("logsumexp"), batch=over_axes("logsumexp"), vjp=_logsumexp_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([-_INF, 0.0],), ([0.0, 1.0],)), (([-_INF, -_INF],), ([0.0, 0.0],)), (([1000.0, 1000.0],), ([0.5, 0.5],))],
     doc=_doc("log(sum(exp(x))), without overflow.", "logsumexp([0., 1000.])", "tensor(1000.)"))
 # fmt: on

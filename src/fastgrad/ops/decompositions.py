@@ -1,0 +1,386 @@
+"""Linear systems and decompositions of matrices, over batches: the rows of `fastgrad.linalg`.
+
+Forwards are `numpy.linalg`'s. Of a symmetric or Hermitian operand NumPy reads one triangle; the derivative is spread
+over both, as PyTorch's. The formulas are in Giles, Collected matrix derivative results for forward and reverse mode
+algorithmic differentiation, 2008; that of Cholesky's factor is in Murray, Differentiation of the Cholesky
+decomposition, arXiv:1602.07527.
+"""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import _errors
+from ._batch import ranked
+from ._doc import doc as _doc
+from ._row import case, register
+from .elementwise import where
+from .indexing import getitem, put_add
+
+_op = partial(register, module="fastgrad.linalg")
+
+
+class EighResult(NamedTuple):
+    """What `eigh` gives: eigenvalues in ascending order, and the eigenvectors as columns."""
+
+    eigenvalues: Any
+    eigenvectors: Any
+
+
+class SlogdetResult(NamedTuple):
+    """What `slogdet` gives: ``det(a) == sign * exp(logabsdet)``."""
+
+    sign: Any
+    logabsdet: Any
+
+
+# ---------------------------------------------------------------- helpers --
+
+
+# Formulas here spell what they can as methods and operators: ndarrays then need no row.
+
+
+def _adjoint(x):
+    """The conjugate transpose of matrices."""
+    return x.mT.conj() if x.dtype.kind == "c" else x.mT
+
+
+def _column(x):
+    return x[..., None]
+
+
+def _row(x):
+    return x[..., None, :]
+
+
+def _scaled(g, x):
+    """Matrices, each times a number of its own."""
+    return g[..., None, None] * x
+
+
+def _values(x):
+    """The numbers of an ndarray or a Tensor; None where there are none yet (under `fastgrad.func.vmap`, say)."""
+    if isinstance(x, np.ndarray):
+        return x
+    return None if hasattr(type(x), "_lifts") else x.detach().numpy()
+
+
+_KEPT = 256  # rows of a matrix up to which such constants are kept
+
+
+def _constant(make):
+    """A matrix of constants, ``make(n, dtype, ...)``, kept for the sizes that a program uses again and again."""
+    kept = lru_cache(8)(make)
+    return lambda n, *how: kept(n, *how) if n <= _KEPT else make(n, *how)
+
+
+@_constant
+def _quarters(n, dtype):
+    """1/2 below the diagonal and 1/4 on it: with its transpose added, half of all but half of the diagonal."""
+    return np.tril(np.full((n, n), 0.5, dtype)) - 0.25 * np.eye(n, dtype=dtype)
+
+
+@_constant
+def _eye(n, dtype):
+    return np.eye(n, dtype=dtype)
+
+
+@_constant
+def _minus_read(n, dtype, lower, unit_diagonal):
+    """-1 where a triangular solver reads its matrix."""
+    read = np.tri(n, k=-1 if unit_diagonal else 0, dtype=dtype)
+    return -read if lower else -read.T
+
+
+def _real(dtype):
+    """The real dtype of the same precision."""
+    return np.dtype(dtype.char.lower())
+
+
+# ---------------------------------------------------------------- triangular systems --
+
+
+@cache
+def _lapack(name):
+    """SciPy's LAPACK routine by the letter of the dtype; None without SciPy."""
+    try:
+        from scipy.linalg import lapack
+    except ImportError:
+        return None
+    return {letter: getattr(lapack, kind + name) for letter, kind in zip("fdFD", "sdcz")}
+
+
+_TRANS = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
+
+
+def _bind_triangular(a, b, trans=0, lower=False, unit_diagonal=False):
+    if trans not in _TRANS:
+        raise ValueError(f'solve_triangular: trans must be 0, 1, 2, "N", "T" or "C", not {trans!r}')
+    return (a, b), {"trans": _TRANS[trans], "lower": bool(lower), "unit_diagonal": bool(unit_diagonal)}
+
+
+def _solve_triangular(a, b, trans, lower, unit_diagonal):
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim < 2 or a.shape[-2] != a.shape[-1] or b.ndim < 1 or b.shape[-1 if b.ndim == 1 else -2] != a.shape[-1]:
+        raise _errors.linear_system("solve_triangular", a.shape, b.shape)
+    if a.dtype != b.dtype or a.dtype.char not in "fdFD":
+        dtype = np.result_type(a, b)
+        dtype = dtype if dtype.kind in "fc" else np.dtype(float)
+        if dtype.char not in "fdFD":
+            raise _errors.no_linalg("solve_triangular", dtype)
+        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+    solve = _without_scipy if _lapack("trtrs") is None else _with_scipy
+    columns = b[:, None] if b.ndim == 1 else b
+    if a.ndim == columns.ndim == 2:
+        out = solve(a, columns, trans, lower, unit_diagonal)
+    else:
+        batch = np.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
+        matrices = np.broadcast_to(a, batch + a.shape[-2:])
+        columns = np.broadcast_to(columns, batch + columns.shape[-2:])
+        out = np.empty(columns.shape, a.dtype)
+        for i in np.ndindex(batch):
+            out[i] = solve(matrices[i], columns[i], trans, lower, unit_diagonal)
+    return out[..., 0] if b.ndim == 1 else out
+
+
+def _again(a, b, trans, lower, unit_diagonal=False):
+    """`solve_triangular` in a formula."""
+    row = _solve_triangular if type(a) is type(b) is np.ndarray else solve_triangular
+    return row(a, b, trans, lower, unit_diagonal)
+
+
+def _with_scipy(a, b, trans, lower, unit_diagonal):
+    """LAPACK is told of the transpose where a is in C order, so that a is not copied."""
+    if not b.size:
+        return np.zeros(b.shape, b.dtype)
+    if trans == 2 and a.dtype.kind == "c":
+        return np.conj(_with_scipy(a, np.conj(b), 1, lower, unit_diagonal))
+    trans = trans != 0
+    if not a.flags.f_contiguous:
+        a, trans, lower = a.T, not trans, not lower
+    x, info = _lapack("trtrs")[b.dtype.char](a, b, lower, trans, unit_diagonal)
+    if info:
+        raise _errors.singular("solve_triangular")
+    return x
+
+
+def _without_scipy(a, b, trans, lower, unit_diagonal):
+    a = np.tril(a) if lower else np.triu(a)
+    if unit_diagonal:
+        np.fill_diagonal(a, 1)
+    return np.linalg.solve((a, a.T, a.conj().T)[trans], b)
+
+
+def _inverse(x):
+    """The inverse of lower triangular matrices, for formulas.
+
+    Small ones LAPACK inverts in one thread; solving, it would wake others for a matrix of right-hand sides.
+    """
+    if type(x) is not np.ndarray:
+        return solve_triangular(x, _eye(x.shape[-1], x.dtype), 0, True)
+    if x.ndim > 2 or not x.size or _lapack("trtri") is None:
+        return np.linalg.inv(x)
+    return _lapack("trtri")[x.dtype.char](x.T, lower=False)[0].T
+
+
+def _triangular_dab(g, out, a, b, trans, lower, unit_diagonal):
+    vector = b.ndim == 1
+    if vector:
+        g, out = _column(g), _column(out)
+    if trans == 1:
+        db = _again(a, g.conj(), 0, lower, unit_diagonal).conj()
+        da = out.conj() @ db.mT
+    else:
+        db = _again(a, g, 2 - trans, lower, unit_diagonal)
+        da = db @ _adjoint(out) if trans == 0 else out @ _adjoint(db)
+    da = da * _minus_read(a.shape[-1], _real(a.dtype), lower, unit_diagonal)
+    return da, db[..., 0] if vector else db
+
+
+# ---------------------------------------------------------------- general systems --
+
+
+def _solve_dab(g, out, a, b):
+    if b.ndim > 1:
+        db = solve(a.mT, g)
+        return -(db @ out.mT), db
+    db = solve(a.mT, _column(g))
+    return -db * _row(out), db[..., 0]
+
+
+def _inv_da(g, out, a):
+    return -(out.mT @ g @ out.mT)
+
+
+def _batch_solve(row):
+    """A vector for each example is a matrix of one column: a stack of vectors would be taken for a matrix."""
+
+    def batch(many, a, b, **options):
+        vector = b.ndim - many[1] == 1
+        b = _column(b) if vector else b
+        ndim = max(a.ndim - many[0], b.ndim - many[1])
+        out = row()(ranked(a, ndim) if many[0] else a, ranked(b, ndim) if many[1] else b, **options)
+        return out[..., 0] if vector else out
+
+    return batch
+
+
+# ---------------------------------------------------------------- determinants --
+
+
+def _cofactors(a):
+    """The derivative of det: det(a) times the transposed inverse, but defined for singular matrices too."""
+    det = np.linalg.det(a)
+    if np.all(det != 0):
+        return det[..., None, None] * np.linalg.inv(a).swapaxes(-1, -2)
+    u, s, vh = np.linalg.svd(a)
+    n = s.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1, dtype=s.dtype)  # of all but one
+    sign = np.linalg.det(u) * np.linalg.det(vh)
+    return sign[..., None, None] * np.matmul(np.conj(u) * others[..., None, :], np.conj(vh))
+
+
+_MINORS = 8  # rows up to which cofactors are differentiated by their definition, singular matrices included
+
+
+def _cofactors_da(g, out, a):
+    n = a.shape[-1]
+    if n < 2:
+        return 0.0
+    if n > _MINORS:
+        inverse = inv(a)
+        trace = (g * inverse.mT).sum((-2, -1))
+        return _scaled(det(a), _scaled(trace, inverse.mT) - (inverse @ g @ inverse).mT)
+    rest = np.array([[j for j in range(n) if j != i] for i in range(n)])
+    index = (Ellipsis, rest[:, None, :, None], rest[None, :, None, :])
+    sign = (-1.0) ** np.add.outer(np.arange(n), np.arange(n))
+    minors = cofactors(getitem(a, index))
+    return put_add(_scaled(g * sign.astype(_real(a.dtype)), minors), a.shape, index)
+
+
+def _slogdet_da(g, out, a):
+    sign, log = g
+    if a.dtype.kind == "c":
+        log = log - 1j * (sign.conj() * out[0]).imag
+    return _scaled(log, _adjoint(inv(a)))
+
+
+# ---------------------------------------------------------------- symmetric matrices --
+
+
+def _cholesky_da(g, out, a, upper):
+    if upper:
+        g, out = _adjoint(g), _adjoint(out)
+    below = (_adjoint(out) @ g) * _quarters(a.shape[-1], _real(a.dtype))
+    inverse = _inverse(out)
+    return _adjoint(inverse) @ (below + _adjoint(below)) @ inverse
+
+
+def _eigh_da(g, out, a, UPLO):
+    (dw, dv), (w, v) = g, out
+    eye = _eye(a.shape[-1], w.dtype)
+    turn = _adjoint(v) @ dv
+    numbers = _values(turn) if a.dtype.kind == "c" else None
+    if numbers is not None and not np.allclose(np.diagonal(numbers, 0, -2, -1).imag, 0, 1e-2, 1e-2):
+        raise _errors.gauge("eigh")
+    turn = (turn - _adjoint(turn)) * (0.5 * (1 - eye))
+    gap = _row(w) - _column(w)
+    gap = where((gap == 0) & (turn == 0), 1.0, gap)  # nothing depends on how they are told apart
+    return v @ (turn / gap + eye * _row(dw)) @ _adjoint(v)
+
+
+def _eigvalsh_da(g, out, a, UPLO):
+    _, v = eigh(a, UPLO)
+    return (v * _row(g)) @ _adjoint(v)
+
+
+# fmt: off
+_GENERAL = np.array([[3.0, 1.0, -0.5], [0.25, -2.0, 1.0], [1.5, 0.75, 2.5]])
+_COMPLEX = _GENERAL + 1j * np.array([[0.5, -1.0, 0.25], [1.0, 0.5, -0.75], [0.0, 1.25, -0.5]])
+_SINGULARS = np.stack([_GENERAL, [[1.0, 2.0, 3.0], [2.0, 4.0, 6.0], [1.0, 0.0, 1.0]]])
+_BATCH = np.stack([_GENERAL, _GENERAL.T + 1.0])
+_LARGE = np.eye(9) * 1.5 + np.cos(np.arange(81.0)).reshape(9, 9) / 2
+_DEFINITE = np.array([[4.0, 1.0, -0.5], [1.0, 3.0, 0.75], [-0.5, 0.75, 2.0]])
+_HERMITIAN = _DEFINITE + 1j * np.array([[0.0, 0.5, -0.25], [-0.5, 0.0, 0.75], [0.25, -0.75, 0.0]])
+_DEFINITES = np.stack([_DEFINITE, _DEFINITE[::-1, ::-1] + np.eye(3)])
+_EMPTY = np.zeros((0, 0))
+
+# ---------------------------------------------------------------- systems --
+
+solve_triangular = _op(
+    "solve_triangular", _solve_triangular, "a, b; trans=0, lower=False, unit_diagonal=False",
+    bind=_bind_triangular, joint=True, holomorphic=False, vjp=_triangular_dab, saves="out, a",
+    batch=_batch_solve(lambda: solve_triangular),
+    cases=[case(_GENERAL, (3,), trans=0, lower=True, unit_diagonal=False),
+           case(_GENERAL, (3, 2), trans=1, lower=False, unit_diagonal=False),
+           case(_COMPLEX, _COMPLEX[:, :2], trans=2, lower=True, unit_diagonal=False),
+           case(_COMPLEX, _COMPLEX[0], trans=1, lower=True, unit_diagonal=True),
+           case(_BATCH, (3, 2), trans=0, lower=False, unit_diagonal=True),
+           case(_GENERAL, (2, 3, 2), trans=2, lower=False, unit_diagonal=False),
+           case(_BATCH, (3,), trans=0, lower=True, unit_diagonal=False),
+           case(_EMPTY, (0,), trans=0, lower=True, unit_diagonal=False)],
+    doc=_doc("x with ``op(a) @ x == b`` for triangular matrices a; `scipy.linalg.solve_triangular`, over batches.",
+             "linalg.solve_triangular([[2., 0.], [1., 4.]], [2., 9.], lower=True)", "tensor([1., 2.])",
+             """b of one dimension is a vector. With SciPy its LAPACK solves, without it NumPy's general solver.
+             LinAlgError is raised for a zero on the diagonal."""))
+solve = _op(
+    "solve", np.linalg.solve, "a, b", joint=True, vjp=_solve_dab, saves="out, a", batch=_batch_solve(lambda: solve),
+    cases=[case(_GENERAL, (3,)), case(_GENERAL, (3, 2)), case(_BATCH, (3, 2)), case(_GENERAL, (2, 3, 1)),
+           case(_BATCH, (3,)), case(_COMPLEX, (3,)), case(_EMPTY, (0, 2))],
+    doc=_doc("x with ``a @ x == b``.", "linalg.solve([[2., 0.], [0., 4.]], [2., 8.])", "tensor([1., 2.])",
+             "b of one dimension is a vector. LinAlgError is raised where a is singular."))
+inv = _op(
+    "inv", np.linalg.inv, "a", vjp=_inv_da, saves="out", batch="same",
+    cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_EMPTY)],
+    doc=_doc("Inverse of matrices.", "linalg.inv([[2., 0.], [0., 4.]])", "tensor([[0.5 , 0.  ],\n        [0.  , 0.25]])",
+             "LinAlgError is raised where a is singular."))
+
+# ---------------------------------------------------------------- determinants --
+
+cofactors = _op(
+    "cofactors", _cofactors, "a", vjp=_cofactors_da, saves="a", batch="same",
+    cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_SINGULARS), case(_LARGE), case((2, 2)), case((1, 1)),
+           case(_EMPTY)],
+    doc="The matrix of cofactors: the derivative of `det`.")
+det = _op(
+    "det", np.linalg.det, "a", vjp=lambda g, out, a: _scaled(g, cofactors(a)), saves="a", batch="same",
+    cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_SINGULARS), case((1, 1)), case(_EMPTY)],
+    doc=_doc("Determinant of matrices.", "linalg.det([[2., 1.], [0., 4.]])", "tensor(8.)",
+             "The gradient is that of the polynomial, so that it exists for singular matrices too."))
+slogdet = _op(
+    "slogdet", np.linalg.slogdet, "a", multi=True, named=SlogdetResult, holomorphic=False, vjp=_slogdet_da,
+    saves="out, a", batch="same",
+    cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_EMPTY)],
+    doc=_doc("Sign and logarithm of the absolute value of determinants.", "linalg.slogdet([[2., 0.], [0., 0.5]])",
+             "SlogdetResult(sign=tensor(1.), logabsdet=tensor(0.))"))
+
+# ---------------------------------------------------------------- symmetric matrices --
+
+cholesky = _op(
+    "cholesky", lambda a, upper: np.linalg.cholesky(a, upper=upper), "a; upper=False",
+    holomorphic=False, vjp=_cholesky_da, saves="out", batch="same",
+    cases=[case(_DEFINITE, upper=False), case(_DEFINITES, upper=False), case(_HERMITIAN, upper=False),
+           case(_DEFINITE, upper=True), case(_HERMITIAN, upper=True), case(_EMPTY, upper=False)],
+    doc=_doc("Triangular l with ``l @ l.mT.conj() == a``, for symmetric or Hermitian a.",
+             "linalg.cholesky([[4., 0.], [0., 9.]])", "tensor([[2., 0.],\n        [0., 3.]])",
+             """One triangle of a is read, and the gradient is symmetric: half of it goes to the other.
+             LinAlgError is raised where a is not positive definite."""))
+eigh = _op(
+    "eigh", np.linalg.eigh, "a; UPLO='L'", multi=True, named=EighResult, holomorphic=False, vjp=_eigh_da,
+    saves="out", batch="same",
+    cases=[case(_DEFINITE, UPLO="L"), case(_DEFINITES, UPLO="U"), case(_EMPTY, UPLO="L")],
+    doc=_doc("Eigenvalues and eigenvectors of symmetric or Hermitian matrices.",
+             "linalg.eigh([[2., 0.], [0., 1.]]).eigenvalues", "tensor([1., 2.])",
+             """One triangle of a is read, and the gradient is symmetric. Eigenvectors are given up to a sign, or a
+             phase where they are complex, and those of equal eigenvalues up to a rotation. What depends on the phase
+             has no gradient (RuntimeError), what depends on the rotation has infinities or nan; the rest is right."""))
+eigvalsh = _op(
+    "eigvalsh", np.linalg.eigvalsh, "a; UPLO='L'", holomorphic=False, vjp=_eigvalsh_da, saves="a", batch="same",
+    cases=[case(_DEFINITE, UPLO="L"), case(_DEFINITES, UPLO="U"), case(_HERMITIAN, UPLO="L"), case(_EMPTY, UPLO="L")],
+    doc=_doc("Eigenvalues of symmetric or Hermitian matrices, in ascending order.",
+             "linalg.eigvalsh([[2., 0.], [0., 1.]])", "tensor([1., 2.])",
+             "One triangle of a is read, and the gradient is symmetric."))
+# fmt: on
