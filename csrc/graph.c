@@ -15,6 +15,8 @@ enum {
     LARGEST_CHUNK = 8192,
     FIRST_HEAP = 24,
     FIRST_TABLE = 64, /* a power of two */
+    START_ONLY = 2, /* `wanted` of a slot where the run starts but which leads to nothing that is wanted: it is applied
+                         for the sake of its hooks, and takes nothing from others */
 };
 
 typedef struct twin {
@@ -340,8 +342,15 @@ static void sort_slots(fg_run *run, size_t seeded) {
     }
 }
 
-/* Count again, only the edges that lead to what is wanted; other slots are given back. Cannot fail. */
-static void restrict_to_wanted(fg_run *run, size_t seeded) {
+static bool holds_any(const fg_node *slot) {
+    for (uint32_t i = 0; slot->grads && i < slot->nout; i++) {
+        if (slot->grads[i]) return true;
+    }
+    return false;
+}
+
+/* Count again, only the edges that lead to what is wanted; other slots are given back. */
+static fg_status restrict_to_wanted(fg_run *run, size_t seeded) {
     sort_slots(run, seeded);
     for (size_t i = 0; i < run->wants_count; i++) {
         fg_node *slot = find_slot(run, run->wants[i]);
@@ -352,19 +361,27 @@ static void restrict_to_wanted(fg_run *run, size_t seeded) {
         bool needed = slot->wanted;
         for (uint32_t i = 0; i < slot->nin; i++) {
             fg_node *target = slot->edges[i].node ? find_slot(run, slot->edges[i].node) : NULL;
-            if (!target) continue;
+            if (!target || target->wanted == START_ONLY) continue;
             target->deps++;
             needed = true;
         }
-        if (!needed) give_back(run, slot);
+        if (needed) continue;
+        if (holds_any(slot)) {
+            slot->wanted = START_ONLY;
+            if (push_ready(run, slot)) return FG_NOMEM;
+        } else {
+            give_back(run, slot);
+        }
     }
+    return FG_OK;
 }
 
 static fg_status push_roots(fg_run *run, size_t seeded) {
     cursor reader = {&run->first, 0};
     for (size_t i = 0; i < seeded; i++) {
         fg_node *slot = *cursor_next(&reader);
-        if (slot->run == run && slot->deps == 0 && push_ready(run, slot)) return FG_NOMEM;
+        if (slot->run != run || slot->deps || slot->wanted == START_ONLY) continue;
+        if (push_ready(run, slot)) return FG_NOMEM;
     }
     return FG_OK;
 }
@@ -381,21 +398,24 @@ static fg_status send_to_slot(fg_run *run, fg_node *slot, uint32_t nr, void *gra
 
 fg_status fg_run_send(fg_run *run, fg_edge edge, void *grad_take) {
     fg_node *slot = edge.node ? find_slot(run, edge.node) : NULL;
-    if (slot) return send_to_slot(run, slot, edge.nr, grad_take);
+    if (slot && slot->wanted != START_ONLY) return send_to_slot(run, slot, edge.nr, grad_take);
     if (grad_take) run->ops->drop(grad_take);
     return FG_OK;
 }
 
 void **fg_run_peek(fg_run *run, fg_edge edge) {
     fg_node *slot = edge.node ? find_slot(run, edge.node) : NULL;
-    return slot ? held_grad(slot, edge.nr) : NULL;
+    return slot && slot->wanted != START_ONLY ? held_grad(slot, edge.nr) : NULL;
 }
 
-bool fg_run_needs(fg_run *run, fg_edge edge) { return edge.node && find_slot(run, edge.node); }
+bool fg_run_needs(fg_run *run, fg_edge edge) {
+    const fg_node *slot = edge.node ? find_slot(run, edge.node) : NULL;
+    return slot && slot->wanted != START_ONLY;
+}
 
 bool fg_run_wanted(fg_run *run, fg_node *node) {
     const fg_node *slot = find_slot(run, node);
-    return slot && slot->wanted;
+    return slot && slot->wanted == 1;
 }
 
 /* Nothing reached this slot: neither will anything reach what it leads to from here. */
@@ -405,13 +425,6 @@ static fg_status pass_on(fg_run *run, const fg_node *slot) {
         if (status) return status;
     }
     return FG_OK;
-}
-
-static bool holds_any(const fg_node *slot) {
-    for (uint32_t i = 0; slot->grads && i < slot->nout; i++) {
-        if (slot->grads[i]) return true;
-    }
-    return false;
 }
 
 /* The callee owns the cotangents, so they are taken out of the slot first. */
@@ -488,7 +501,7 @@ fg_status fg_run_beyond(fg_run *run, const fg_edge *ends, size_t count, bool *fo
 fg_status fg_run_go(fg_run *run) {
     const size_t seeded = run->visited;
     fg_status status = count_dependencies(run);
-    if (!status && run->wants_count) restrict_to_wanted(run, seeded);
+    if (!status && run->wants_count) status = restrict_to_wanted(run, seeded);
     if (!status) status = push_roots(run, seeded);
     if (!status) status = run_ready(run);
     abandon(run);

@@ -65,7 +65,7 @@ def unknown_numpy(what, name, reason="fastgrad has no operation for it"):
 def linear_system(op_name, a, b):
     """Shapes that are no system of linear equations."""
     return ValueError(
-        f"{op_name}: expected square matrices and right-hand sides of as many rows, got shapes {tuple(a)} and {tuple(b)}"
+        f"{op_name}: expected square matrices and right sides of as many rows, got shapes {tuple(a)} and {tuple(b)}"
     )
 
 
@@ -75,6 +75,10 @@ def singular(op_name):
 
 def no_linalg(op_name, dtype):
     return TypeError(f"{op_name}: there is no linear algebra for dtype {dtype!s}")
+
+
+def norm_order(op_name, order, of):
+    return ValueError(f"{op_name}: there is no ord={order!r} of {of} here")
 
 
 def gauge(op_name):
@@ -331,15 +335,11 @@ def input_no_grad(index):
 
 
 def edge_number(number, count):
-    return ValueError(f"a GradientEdge names output {number} of a node that has {count}")
+    return IndexError(f"a GradientEdge names output {number} of a node that has {count}")
 
 
 def edge_gradient():
     return RuntimeError("backward from a GradientEdge needs a gradient: its output has no shape to make one of")
-
-
-def edge_accumulates(index):
-    return RuntimeError(f"inputs[{index}]: backward() can only accumulate into a Tensor or the edge of a leaf")
 
 
 def unused_input():
@@ -474,6 +474,12 @@ def made_at(origin):
 
 def materialize_unused():
     return ValueError("grad: materialize_grads=True gives zeros for unused inputs, which allow_unused=False forbids")
+
+
+def materialize_edge():
+    return RuntimeError(
+        "materialize_grads cannot be used when the given input is a GradientEdge: it has no shape that zeros could have"
+    )
 
 
 def batch_size(shapes):

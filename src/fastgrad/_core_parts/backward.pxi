@@ -8,6 +8,7 @@ cdef class Backward:
     cdef bint create_graph, keep
     cdef bint objects        # cotangents are Python objects, not bare arrays
     cdef bint accumulates    # into .grad; not so in `grad`
+    cdef bint restricted     # to what leads to some inputs
     cdef dict captures       # (node address, output number) -> position among the wanted inputs
     cdef list captured
     cdef object error
@@ -17,7 +18,7 @@ cdef fg_status run_apply(void* context, fg_run* run, fg_node* n, void** grads) n
     cdef Backward b = <Backward>context
     try:
         if n.seq == FG_SEQ_LEAF:
-            apply_leaf(b, n, &grads[0])
+            apply_leaf(b, run, n, &grads[0])
         else:
             apply_node(b, run, node_of(n), grads)
         return FG_OK
@@ -151,7 +152,7 @@ cdef Tensor tracked(Tensor t):
 
 # ---------------------------------------------------------------- leaves
 
-cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
+cdef int apply_leaf(Backward b, fg_run* run, fg_node* n, void** grad) except -1:
     """Run the leaf's hooks, then keep the cotangent or add it into ``.grad``. Consumes `grad`."""
     cdef Tensor leaf = <Tensor>(<fg_sink*>n).tensor
     cdef Extra extra = leaf.extra
@@ -161,7 +162,7 @@ cdef int apply_leaf(Backward b, fg_node* n, void** grad) except -1:
             run_hooks(b, <dict>extra.hooks.get(0, {}), grad)
         if b.captures is not None:
             capture(b, n, 0, grad[0])
-        if not b.accumulates:
+        if not b.accumulates or b.restricted and not fg_run_wanted(run, n):
             return 0
         if extra is not None and extra.prehooks:
             given = run_prehooks("AccumulateGrad", extra.prehooks, [as_object(b, grad[0])])
@@ -265,9 +266,10 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
         if node.extra is not None or b.captures is not None:
             attend(b, node, grads, needed)
             special = special or node.extra is not None and node.extra.special
-        if not needed and not b.accumulates:
+        if not needed and not (b.accumulates and (not b.restricted or fg_run_wanted(run, &node.n))):
             return 0
-        check_saved(node)
+        if not special:
+            check_saved(node)
         node.busy += 1
         busy = True
         if special:
@@ -312,14 +314,12 @@ cdef int attend(Backward b, Node node, void** grads, bint needed) except -1:
     """
     cdef uint32_t i
     cdef Extra extra = node.extra
-    cdef dict hooks
+    for i in range(node.n.nout if b.captures is not None and needed else 0):
+        capture(b, &node.n, i, grads[i])
+    if extra is not None and extra.hooks is not None:
+        for nr, hooks in list(extra.hooks.items()):  # the result that was first given a hook comes first
+            run_hooks(b, <dict>hooks, &grads[<uint32_t>nr])
     for i in range(node.n.nout):
-        if b.captures is not None and needed:
-            capture(b, &node.n, i, grads[i])
-        if extra is not None and extra.hooks is not None:
-            hooks = extra.hooks.get(i)
-            if hooks:
-                run_hooks(b, hooks, &grads[i])
         if extra is not None and extra.retains is not None and i in extra.retains and grads[i] != NULL:
             retain(b, extra.retains[i](), grads[i])
         if b.captures is not None and not needed:

@@ -199,6 +199,7 @@ cdef extern from "fg.h":
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)
+    bint fg_run_wanted(fg_run*, fg_node*)
 
 # From how many elements on it pays to let other threads run meanwhile.
 cdef enum:

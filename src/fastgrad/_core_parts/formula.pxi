@@ -224,6 +224,7 @@ cdef int apply_objects(Backward b, fg_run* run, Node node, void** grads, bint ne
         given.append(as_object(b, grads[i]))
     if extra is not None and extra.prehooks:
         given = run_prehooks(node.name(), extra.prehooks, given)
+    check_saved(node)
     for g in given:
         if g is not None:
             none = False

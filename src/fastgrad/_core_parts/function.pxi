@@ -71,10 +71,11 @@ def attach(FunctionNode node, tuple outputs, dirty):
             continue
         t = <Tensor>out
         if i in dirty:
+            t._grad = None
             rebase(t, node, None if t.view is None else slices_node(t, node, i), i)
             continue
         if t.view is not None:
-            t.view.custom = True
+            t.view.origin = FUNCTION
             t.view.seen = t.a.root.version
         came_from(t, node)
         t.nr = i
@@ -116,8 +117,8 @@ cdef class Saved:
     cdef fg_array* a
     cdef uint32_t version
     cdef object maker        # weak reference to the node whose result it is
-    cdef Node node           # of an input
-    cdef Tensor leaf
+    cdef Node node           # of any other Tensor: where it came from
+    cdef Tensor tensor       # and itself
     cdef uint32_t nr
     cdef Packed held
 
@@ -127,15 +128,16 @@ cdef class Saved:
         self.a, self.version, self.nr = fg_array_keep(tensor.a), tensor.a.root.version, nr
         if output_of is not None:
             self.maker = weakref_ref(output_of)
-        elif wants_grad(tensor):
-            self.node, self.nr = tensor.node, tensor.nr
-            if tensor.node is None:
-                self.leaf = tensor
+        else:
+            wants_grad(tensor)
+            self.tensor, self.node, self.nr = tensor, tensor.node, tensor.nr
         if fg_thread.special:
             self.held = packed(self.place(self.a))
             like = like_of(self.a)
             fg_array_drop(self.a)
             self.a = like
+            if self.tensor is not None and not self.tensor.requires:
+                self.tensor = None  # the value is not kept
 
     def __dealloc__(self):
         fg_array_drop(self.a)
@@ -152,14 +154,13 @@ cdef class Saved:
             node = self.maker()
             if node is not None:
                 edge.node = &(<Node>node).n
+        elif self.tensor is not None and self.tensor.a == a and self.tensor.node is self.node:
+            return self.tensor
         elif self.node is not None:
             edge.node = &self.node.n
-        elif self.leaf is not None:
-            edge.node = graph_node(self.leaf)
-        t = placed(a, edge)
-        if t is not self.leaf:
-            track(t)
-        return t
+        elif self.tensor is not None and self.tensor.requires:
+            edge.node = graph_node(self.tensor)
+        return tracked(placed(a, edge))
 
     def unpack(self):
         """The saved Tensor. RuntimeError if it was written in place since."""

@@ -1,5 +1,14 @@
 # Writing in place, and views after a write: docs/internals.md, Note [Versions and views].
 
+cdef enum:
+    NORMAL
+    NO_GRAD
+    INFERENCE
+    FUNCTION
+
+cdef tuple ORIGINS = (None, "no_grad", "inference", "function")
+
+
 cdef class View:
     """How a Tensor came to share memory: the root base, the step from the Tensor it was made of, and when."""
 
@@ -9,8 +18,7 @@ cdef class View:
     cdef object options
     cdef int number       # which result of a multi-output row; -1: the only one
     cdef uint32_t seen    # the version at which the Tensor's node was right
-    cdef bint no_grad     # made while grad mode was off
-    cdef bint custom      # a custom Function gave it
+    cdef int origin       # where it was made: NORMAL, or what bars it from another history
 
     def __dealloc__(self):
         bury_last(<PyObject*>self.parent)
@@ -24,8 +32,9 @@ cdef inline int note_view(Tensor out, Tensor x, Row row, object options) except 
     view.base = x if x.view is None else x.view.base
     view.row, view.options, view.number = row, options, -1
     view.seen = out.a.root.version
-    view.no_grad = not fg_grad_enabled or view.parent is not None and view.parent.no_grad
-    view.custom = view.parent is not None and view.parent.custom
+    view.origin = NORMAL if view.parent is None else view.parent.origin
+    if view.origin == NORMAL and not fg_grad_enabled:
+        view.origin = INFERENCE if fg_thread.inference else NO_GRAD
     out.view = view
     return 0
 
@@ -44,17 +53,38 @@ cdef int refresh_view(Tensor t) except -1:
     """The base was written since `t` got its node: make it a view of the base as it is now."""
     cdef View view = t.view
     cdef Row row
-    if view.custom and t.node is not None:
-        raise _errors.function_view_in_place(t.node.name())
-    view.seen = t.a.root.version
-    if t.requires or view.no_grad or not takes_grad(t.a):
+    if not is_stale(t):
+        view.seen = t.a.root.version
         return 0
-    if wants_grad(view.base):
-        row = row_named("as_view")
-        replace_node(t, make_node(row, (view.base,), NULL, 1, t.a, {"chain": chain_of(view)}, False, 1))
-    else:
-        t.node, t.nr = None, 0
+    barred = barred_by(view)
+    if barred is not None:
+        raise _errors.view_written_elsewhere(*barred)
+    wants_grad(view.base)
+    row = row_named("as_view")
+    replace_node(t, make_node(row, (view.base,), NULL, 1, t.a, {"chain": chain_of(view)}, False, 1))
+    view.seen = t.a.root.version
     return 0
+
+
+cdef bint is_stale(Tensor t) except? True:
+    """Whether a view's history is not, or no longer, the one it should have."""
+    cdef View view = t.view
+    if view is None or view.seen == t.a.root.version or t.requires:
+        return False
+    return t.node is not None or takes_grad(t.a) and wants_grad(view.base)
+
+
+cdef bint wants_some_grad(Tensor t) except? True:
+    """`wants_grad`, also of a view that can be given no history."""
+    return t.requires or t.node is not None or is_stale(t)
+
+
+cdef tuple barred_by(View view):
+    """What bars a view from being given another history, for `_errors`; None if nothing does."""
+    if view.origin != NORMAL:
+        return ORIGINS[view.origin], None
+    maker = multi_step(view)
+    return None if maker is None else ("multi", maker)
 
 
 cdef int replace_node(Tensor t, Node node, uint32_t nr=0) except -1:
@@ -93,19 +123,17 @@ cdef int check_writeable(str name, Tensor t, unsigned int mask) except -1:
         raise _errors.expanded_in_place(name) if view is not None and overlaps_itself(t.a) else _errors.read_only(name)
     if t.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
         raise _errors.write_inference(name)
-    if not fg_grad_enabled:
-        return 0
+    if not fg_grad_enabled or not mask and (view is None or not wants_grad(view.base)):
+        return 0  # no history is written
     if t.requires:
         raise _errors.leaf_in_place(name)
-    if view is not None:
-        if view.base.requires:
-            raise _errors.view_of_leaf_in_place(name)
-        if view.custom and (mask or wants_grad(t)):
-            raise _errors.function_view_in_place(name)
-        if view.no_grad and (mask or wants_grad(view.base)):
-            raise _errors.no_grad_view_in_place(name)
-        if mask and multi_step(view) is not None:
-            raise _errors.multi_view_in_place(name, multi_step(view))
+    if view is None:
+        return 0
+    if view.base.node is None and (view.base.requires or wants_some_grad(t)):
+        raise _errors.view_of_leaf_in_place(name)
+    barred = barred_by(view)
+    if barred is not None:
+        raise _errors.view_in_place(name, *barred)
     return 0
 
 
@@ -245,7 +273,7 @@ cdef int rebase(Tensor t, Node node, Node copied, uint32_t nr=0) except -1:
         note_special(node)
     retained = stop_retaining(t)
     t.node, t.nr, t.requires = node, nr, False
-    t.view.seen = t.a.root.version
+    t.view.seen = t.a.root.version - 1  # its history follows from its base's
     replace_node(t.view.base, copied)
     refresh_view(t)
     if retained:

@@ -103,7 +103,7 @@ cdef list run_graph(list roots, list gradients, object inputs, bint keep, bint c
     if fg_thread.depth >= DEEPEST:
         return elsewhere((roots, gradients, inputs, keep, create_graph, accumulates))
     b.create_graph, b.keep, b.accumulates = create_graph, keep, accumulates
-    b.objects = create_graph
+    b.objects, b.restricted = create_graph, inputs is not None
     for g in gradients:
         if not is_tensor(g):
             b.objects = True
@@ -227,8 +227,6 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         for i, x in enumerate(wanted):
             if not leads_on(x):
                 raise _errors.input_no_grad(i)
-            if not is_tensor(x) and not isinstance(x.node, AccumulateGrad):
-                raise _errors.edge_accumulates(i)
     starts = root_grads(roots, gradients)
     for x in wanted or ():
         if is_tensor(x):

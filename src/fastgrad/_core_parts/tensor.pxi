@@ -128,7 +128,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return <Py_ssize_t>(<uintptr_t><void*>self >> 4)
 
     def __repr__(self):
-        return show(to_nd(self.a), wants_grad(self), self.node)
+        return TensorMethods.__repr__(self)
 
     # ---------------------------------------------------------------- out to Python and NumPy
 
@@ -150,7 +150,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return to_nd(self.a).__index__()
 
     def __getbuffer__(self, Py_buffer* buffer, int flags):
-        if wants_grad(self) and fg_thread.grad:
+        if wants_some_grad(self) and fg_thread.grad:
             raise BufferError(str(_errors.numpy_requires_grad()))
         PyObject_GetBuffer(self.numpy(), buffer, flags)
 
@@ -162,7 +162,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def numpy(self):
         """An ndarray that shares memory. RuntimeError if the Tensor requires grad: say ``.detach().numpy()``."""
-        if wants_grad(self) and fg_thread.grad:
+        if wants_some_grad(self) and fg_thread.grad:
             raise _errors.numpy_requires_grad()
         nd = to_nd(self.a).view()
         if numpy_guard:
@@ -174,7 +174,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
     @property
     def requires_grad(self):
         """Whether gradients flow to it: set on a leaf, or inherited from what it was computed from."""
-        return wants_grad(self)
+        return wants_some_grad(self)
 
     @requires_grad.setter
     def requires_grad(self, value):
@@ -305,7 +305,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def detach_(self):
         """Forget the graph, in place."""
-        if self.view is not None and wants_grad(self):
+        if self.view is not None:
             raise _errors.detach_view()
         self.node, self.nr, self.requires = None, 0, False
         return self
