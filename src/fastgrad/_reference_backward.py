@@ -6,7 +6,7 @@ import numpy as np
 
 from . import _errors
 from ._methods import GradientEdge
-from ._reference_graph import AccumulateGrad, FunctionNode, Run, checked, ends_beyond, is_array, nothing, reachable
+from ._reference_graph import AccumulateGrad, FunctionNode, Run, checked, ends_beyond, is_array, reachable
 from ._reference_modes import _anomaly, _set_grad_enabled, accumulating, in_thread, modes
 from ._reference_record import Packed, connected
 from ._reference_tensor import SCALARS, Tensor, numeric
@@ -174,13 +174,14 @@ class Backward(Run):
 
     def _through(self, node, grads):
         """Hooks and captures, then the node itself: the cotangents of its operands. In PyTorch's order."""
-        wanted = [edge is not None and edge[0] in self.waiting for edge in node._edges]
-        runs = self.captured is None or any(wanted)  # else the pass ends here, with what it captures
+        wanted = [edge is not None and edge[0] in self.needed for edge in node._edges]
+        runs = any(wanted) or (self.captured is None and node in self.needed)  # else the pass ends here
         if runs:
             self._capture(node, grads)
-        for nr, g in enumerate(grads):
-            grads[nr] = g = self._through_hooks(node._hooks.get(nr, {}), g)
-            self._retain(node._retained.get(nr, nothing)(), g)
+        for nr, hooks in list(node._hooks.items()):  # the result that was first given a hook comes first
+            grads[nr] = self._through_hooks(hooks, grads[nr])
+        for nr, tensor in list(node._retained.items()):
+            self._retain(tensor(), grads[nr])
         if not runs:
             self._capture(node, grads)
             return [None] * len(wanted)
@@ -298,9 +299,11 @@ class Backward(Run):
 
     def _add(self, leaf, g):
         held = leaf._grad
+        if g.shape != leaf.shape:  # somebody gave it other data
+            raise _errors.grad_shape(leaf.shape, g.shape)
         if held is None:
             leaf._grad = self._own(g)
-        elif held.shape != leaf.shape:  # somebody gave it other data
+        elif held.shape != leaf.shape:
             raise _errors.grad_shape(leaf.shape, held.shape)
         elif self.create_graph or held.grad_fn is not None or not held._array.flags.writeable:
             leaf._grad = TABLE["add"](held, self._tensor(g))

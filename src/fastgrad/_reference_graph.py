@@ -193,14 +193,13 @@ class Run:
 
     def run(self, roots):
         """Go from `roots`, newest node first; leaves as soon as they are ready."""
-        self.waiting = waiting = dict.fromkeys(self._taking_part(roots), 0)
+        waiting = dict.fromkeys(self._taking_part(roots), 0)
         for node in waiting:
             for edge in node._edges:
                 if edge is not None and edge[0] in waiting:
                     waiting[edge[0]] += 1
-        for node, nr, g in roots:
-            if node in waiting:
-                self.add(node, nr, g)
+        for root in roots:
+            self.add(*root)
         ready, arrival = [], count()
         for node, uses in waiting.items():
             if uses == 0:
@@ -217,15 +216,20 @@ class Run:
                         heappush(ready, (-edge[0]._seq, next(arrival), edge[0]))
 
     def _taking_part(self, roots):
-        """The nodes that the roots lead to and, if restricted, that lead to a target."""
+        """The nodes that the roots lead to and, if restricted, those that lead to a target: they are `needed`.
+
+        The roots take part even so, for the sake of their hooks.
+        """
         order = reachable([node for node, _, _ in roots])
         if self.targets is None:
+            self.needed = set(order)
             return order
-        wanted = {node for node, _ in self.targets}
+        self.needed = needed = {node for node, _ in self.targets}
         for node in order:
-            if any(edge is not None and edge[0] in wanted for edge in node._edges):
-                wanted.add(node)
-        return [node for node in order if node in wanted]
+            if any(edge is not None and edge[0] in needed for edge in node._edges):
+                needed.add(node)
+        starts = {node for node, _, _ in roots}
+        return [node for node in order if node in needed or node in starts]
 
     def add(self, node, nr, g):
         grads = self.held.setdefault(node, [None] * len(node._outputs))

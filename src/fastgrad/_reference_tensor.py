@@ -241,7 +241,7 @@ class Tensor(TensorMethods):
             raise _errors.not_tensor("data", value)
         if self.requires_grad and value.dtype.kind not in "fc":
             raise _errors.requires_grad_dtype(value.dtype)
-        plain = self.is_leaf and self._grad is None and self._accumulator() is None and self._base is None
+        plain = self.is_leaf and self._base is None
         if not plain and (value.shape != self.shape or value.dtype != self.dtype):
             raise _errors.data_kind(self.shape, self.dtype, value.shape, value.dtype)
         self._array, self._counter, self._inference = value._array, [self._counter[0]], value._inference

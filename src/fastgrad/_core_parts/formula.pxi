@@ -236,7 +236,7 @@ cdef int apply_objects(Backward b, fg_run* run, Node node, void** grads, bint ne
         results = [None] * node.n.nin
     else:
         results = formula_objects(node, given, wanted)
-    if anomaly_nan:
+    if anomaly and anomaly_nan:
         check_nan(node, results)
     if extra is not None and extra.posthooks:
         results = run_posthooks(node.name(), extra.posthooks, results, given)

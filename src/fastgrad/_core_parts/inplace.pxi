@@ -155,6 +155,8 @@ cdef object inplace(object op, object target, tuple others, dict options):
     cdef Node node = None, copied = None
     cdef Tensor result = None
     cls = lifted(others)
+    if cls is None and "index" in options:
+        cls = lifted_index(options)
     if cls is not None:
         return cls._inplace_op(op, target, others, options)
     operands = to_operands(row, (t, *others))

@@ -24,6 +24,10 @@ cdef object call(Row row, tuple operands, dict options):
     for x in operands:
         if not is_tensor(x) and hasattr(type(x), "_lifts"):
             return type(x)._apply_op(row.op, operands, options)
+    if row.code == GETITEM:
+        cls = lifted_index(options)
+        if cls is not None:
+            return cls._apply_op(row.op, operands, options)
     return apply(row, to_operands(row, operands), plain_options(options))
 
 

@@ -91,9 +91,14 @@ cdef list computed_outputs(object program):
 cdef fg_program* compiled_for(Formula f, int code) except? NULL:
     """The compiled form, or NULL where a loop is missing (then the general path serves)."""
     cdef int slot = code - FG_FLOAT32
+    cdef fg_program* p
     if not f.tried[slot]:
-        f.tried[slot] = True
-        f.compiled[slot] = compile_program(f, code)
+        p = compile_program(f, code)
+        if f.tried[slot]:  # by another thread, meanwhile
+            fg_program_free(p)
+        else:
+            f.compiled[slot] = p
+            f.tried[slot] = True
     return f.compiled[slot]
 
 
@@ -194,12 +199,12 @@ cdef class Row:
         if mask >= 8:
             return None
         if not self.traced[mask]:
-            self.traced[mask] = True
             wanted = tuple([bool(mask >> i & 1) for i in range(self.nin)])
             try:
                 self.formulas[mask] = make_formula(vjp_program(self.op, wanted, self.options), self.op.operands)
             except NotElementwise:
                 pass
+            self.traced[mask] = True  # only now: tracing is Python, and another thread may come by
         return <Formula>self.formulas[mask]
 
     cdef Row variant(self, dict options):

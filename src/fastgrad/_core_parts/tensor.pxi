@@ -39,6 +39,12 @@ cdef inline object operate(Row row, object x, object y):
     return apply(row, to_operands(row, (x, y)), {})
 
 
+cdef object lifted_index(dict options):
+    """The class of a lifted part of an index, which then runs the operation; None if there is none."""
+    index = options.get("index")
+    return lifted(index if type(index) is tuple else (index,))
+
+
 cdef object operate_in_place(Row row, Tensor t, object y):
     if not is_operand(y):
         return NotImplemented
@@ -330,6 +336,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
                 raise _errors.data_kind(self.shape, self.dtype, t.shape, t.dtype)
         cdef fg_array* old = self.a
         self.a = fg_array_keep(t.detached().a)
+        self.a.root.version = old.root.version
         fg_array_drop(old)
 
     cdef Tensor detached(self):
@@ -460,6 +467,9 @@ cdef class Tensor(_TensorBase, TensorMethods):
         if out is not None:
             return out
         operands, options = GETITEM_ROW.op.bind(self, plain(index))
+        cls = lifted_index(options)
+        if cls is not None:
+            return cls._apply_op(GETITEM_ROW.op, operands, options)
         return apply_general(GETITEM_ROW, operands, options)
 
     def __setitem__(self, index, value):
