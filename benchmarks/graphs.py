@@ -7,13 +7,13 @@ should not depend on n, nothing may recurse, and the peak of memory is counted, 
 Indexed: ``s = s + x[i] ** 2`` over the n elements of x. Backward should be linear in n.
 """
 
-import argparse
 import gc
 import subprocess
 import sys
 import time
 
 import numpy as np
+from _common import conclude, options
 
 import fastgrad as fg
 from fastgrad._cli._terminal import Progress, duration, table
@@ -81,20 +81,18 @@ def bytes_a_node(n):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="smaller graphs")
-    parser.add_argument("--check", action="store_true", help="fail where a limit is not met")
+    parser = options(__doc__, quick="smaller graphs")
     parser.add_argument("--peak", type=int, metavar="N", help="print the peak bytes a node of one chain of N")
-    options = parser.parse_args()
-    if options.peak:
+    given = parser.parse_args()
+    if given.peak:
         deep(100)
         before = peak_bytes()
-        deep(options.peak)
-        print((peak_bytes() - before) / options.peak)
+        deep(given.peak)
+        print((peak_bytes() - before) / given.peak)
         return 0
-    depths = (10_000, 30_000) if options.quick else (10_000, 100_000, 1_000_000)
-    lengths = (1_000, 3_000) if options.quick else (1_000, 10_000, 100_000)
-    seconds = 0.2 if options.quick else 3.0
+    depths = (10_000, 30_000) if given.quick else (10_000, 100_000, 1_000_000)
+    lengths = (1_000, 3_000) if given.quick else (1_000, 10_000, 100_000)
+    seconds = 0.2 if given.quick else 3.0
     missed = []
     with Progress("graphs", len(depths) + len(lengths)) as progress:
         chains = {}
@@ -129,9 +127,7 @@ def main():
             missed.append(f"{n:,} elements: backward takes {growth:.2f} x the time an element")
         lines.append([f"{n:,}", *(duration(t / n) for t in times), f"{growth:.2f}"])
     print("\n".join(table(["elements", "loop", "backward", "growth of backward"], lines)))
-    for line in missed:
-        print(f"limit not met: {line}")
-    return 1 if missed and options.check else 0
+    return conclude(missed, given.check)
 
 
 if __name__ == "__main__":

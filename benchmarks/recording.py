@@ -8,11 +8,11 @@ call that records nothing. Chain: ten times ``y = tanh(y * x + 1)`` on one eleme
 Everything runs in this process, in turns; the least time counts.
 """
 
-import argparse
 import sys
 import timeit
 
 import numpy as np
+from _common import conclude, options
 
 import fastgrad as fg
 from fastgrad._cli._peers import OPERATIONS, installed
@@ -108,12 +108,10 @@ def chain_timers(libraries):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer rounds")
-    parser.add_argument("--check", action="store_true", help="fail where a limit is not met")
+    parser = options(__doc__)
     parser.add_argument("--all", action="store_true", help="time operations of every kind too")
-    options = parser.parse_args()
-    rounds = 5 if options.quick else 100
+    given = parser.parse_args()
+    rounds = 5 if given.quick else 100
     libraries = installed({"numpy", "fastgrad", "torch", "autograd", "mygrad"})
     peers = [library.name for library in libraries if library.name not in ("numpy", "fastgrad")]
     with Progress("recording", 2 * len(RECORDED) + 1) as progress:
@@ -143,16 +141,10 @@ def main():
         lines.append([name, duration(timing.least), f"{timing.least / own:.1f}", limit or ""])
     print("\n".join(table(["library", "time", "over fastgrad's", "at least"], lines)))
 
-    if options.all:
+    if given.all:
         print("\nRecording operations of every kind, as a multiple of NumPy's call without")
         print("\n".join(more(rounds)))
-    return _conclude(missed, options.check)
-
-
-def _conclude(missed, check):
-    for line in missed:
-        print(f"limit not met: {line}")
-    return 1 if missed and check else 0
+    return conclude(missed, given.check)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write docs/operations.md and src/fastgrad/__init__.pyi from the table of operations and the creation functions.
+"""Write docs/operations.md and the stubs, src/fastgrad/*.pyi, from the table and the creation functions.
 
 python docs/generate.py            write it
 python docs/generate.py --check    fail where it is not what would be written
@@ -13,12 +13,14 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("operations.md")
 STUB = Path(__file__).parents[1] / "src" / "fastgrad" / "__init__.pyi"
+LINALG = STUB.with_name("linalg.pyi")
 MODULES = (
     "elementwise",
     "indexing",
     "shaping",
     "reductions",
     "linalg",
+    "decompositions",
     "views",
     "composites",
 )  # as they need each other
@@ -74,7 +76,8 @@ def call(op):
     from fastgrad import ops
 
     others = [f"`{alias}`" for alias, name in ops.ALIASES.items() if name == op.name]
-    return f"`{op.name}{signature(op.bind)}`" + (f" (also {', '.join(others)})" if others else "")
+    place = op.module.removeprefix("fastgrad").removeprefix(".")
+    return f"`{place and place + '.'}{op.name}{signature(op.bind)}`" + (f" (also {', '.join(others)})" if others else "")
 
 
 def rows_by_module():
@@ -126,7 +129,7 @@ def main():
     import stubs
 
     late = 0
-    for path, text in ((PAGE, page()), (STUB, stubs.stub())):
+    for path, text in ((PAGE, page()), (STUB, stubs.stub()), (LINALG, stubs.linalg_stub())):
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

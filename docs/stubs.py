@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 {numpy_names}
 
-from . import autograd as autograd
-from . import ops as ops
+{module_names}
 from .autograd import enable_grad as enable_grad
+from .autograd import inference_mode as inference_mode
 from .autograd import no_grad as no_grad
 from .autograd import set_grad_enabled as set_grad_enabled
 
@@ -46,14 +46,15 @@ RESULTS = {
     "__divmod__": "tuple[Tensor, Tensor]", "__rdivmod__": "tuple[Tensor, Tensor]", "__dlpack__": "Any",
     "__dlpack_device__": "tuple[int, int]", "__float__": "float", "__index__": "int", "__int__": "int",
     "__iter__": "Iterator[Tensor]", "__len__": "int", "__setitem__": "None", "backend_name": "str", "backward": "None",
-    "can_cast": "builtins.bool", "is_grad_enabled": "builtins.bool", "item": "Any", "meshgrid": "tuple[Tensor, ...]",
+    "can_cast": "builtins.bool", "is_grad_enabled": "builtins.bool", "is_inference": "builtins.bool",
+    "is_inference_mode_enabled": "builtins.bool", "item": "Any", "meshgrid": "tuple[Tensor, ...]",
     "nonzero": "tuple[Tensor, ...]",
     "numpy": "npt.NDArray[Any]", "register_hook": "Any", "register_op": "Callable[..., Any]",
-    "result_type": "np.dtype[Any]",
+    "register_post_accumulate_grad_hook": "Any", "result_type": "np.dtype[Any]",
     "retain_grad": "None", "tolist": "Any", "__array_namespace_info__": "Any",
 }  # fmt: skip
 SKIPPED = ("__array_priority__", "__module__", "__slots__", "__weakref__")
-CLASSES = ("enable_grad", "no_grad", "set_grad_enabled")  # typed where they are
+CLASSES = ("enable_grad", "inference_mode", "no_grad", "set_grad_enabled")  # typed where they are
 PLAIN = (bool, int, float, str, type(None))
 
 
@@ -101,8 +102,8 @@ def stub():
     import fastgrad as fg
     from fastgrad import _reference, ops
 
-    rows, modules, functions = {}, {"autograd", "ops"}, []
-    from_numpy = []
+    rows, functions, from_numpy = {}, [], []
+    modules = sorted(name for name in fg.__all__ if inspect.ismodule(getattr(fg, name)))
     for name in sorted({*fg.__all__} - {"Tensor"}):
         value = getattr(fg, name)
         op = ops.TABLE.get(ops.ALIASES.get(name, name))
@@ -113,10 +114,43 @@ def stub():
         elif name not in modules and not inspect.isclass(value) and name not in CLASSES:
             functions.append(f"def {name}({parameters(value)}) -> {RESULTS.get(name, 'Tensor')}: ...")
     numpy_names = "\n".join(f"from numpy import {name}" for name in from_numpy)
-    lines = [HEAD.format(numpy_names=numpy_names) + "\n".join(tensor_class(_reference.Tensor)), ""]
+    module_names = "\n".join(f"from . import {name} as {name}" for name in modules)
+    lines = [
+        HEAD.format(numpy_names=numpy_names, module_names=module_names) + "\n".join(tensor_class(_reference.Tensor)),
+        "",
+    ]
     lines += functions
-    for name, op in rows.items():
-        given = "tuple[Tensor, ...]" if op.multi else "Tensor"
-        typed = () if op.variadic else op.operands
-        lines.append(f"def {name}({parameters(op.bind, typed)}) -> {given}: ...")
+    lines += [row_function(name, op) for name, op in rows.items()]
+    return "\n".join(lines) + "\n"
+
+
+def row_function(name, op):
+    """The line of a row's public function."""
+    given = "Tensor" if not op.multi else "tuple[Tensor, ...]" if op.named is None else op.named.__name__
+    typed = () if op.variadic else op.operands
+    return f"def {name}({parameters(op.bind, typed)}) -> {given}: ..."
+
+
+LINALG_HEAD = """\
+# Written by docs/generate.py from the table; do not edit.
+from typing import Any, NamedTuple
+
+import numpy.typing as npt
+
+from . import Tensor
+{shared}
+"""
+
+
+def linalg_stub():
+    """The text of the stub of `fastgrad.linalg`."""
+    import fastgrad as fg
+    from fastgrad import ops
+
+    own = {name: op for name, op in ops.TABLE.items() if op.module == "fastgrad.linalg" and name not in ops.INTERNAL}
+    shared = "\n".join(f"from . import {name} as {name}" for name in fg.linalg.__all__ if name not in own)
+    lines = [LINALG_HEAD.format(shared=shared)]
+    for named in {op.named.__name__: op.named for op in own.values() if op.named is not None}.values():
+        lines += [f"class {named.__name__}(NamedTuple):", *(f"    {field}: Tensor" for field in named._fields), ""]
+    lines += [row_function(name, op) for name, op in own.items()]
     return "\n".join(lines) + "\n"

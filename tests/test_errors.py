@@ -220,7 +220,7 @@ def test_a_saved_value_overwritten():
     y = fg.exp(x)
     z = y.sum()
     y.add_(1)
-    error = refuses(lambda z, x: z.backward(), [z, x], RuntimeError, r"modified by an in-place operation.*ExpBackward")
+    error = refuses(lambda z, x: z.backward(), [z, x], RuntimeError, r"modified by an inplace operation.*ExpBackward")
     assert "version 0" in str(error) and "version 1" in str(error)
 
 

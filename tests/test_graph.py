@@ -399,6 +399,10 @@ def test_materialized_gradients():
     assert values(fg.autograd.grad(x.sum(), (x, w), materialize_grads=True)[1]) == [0.0, 0.0]
     with pytest.raises(ValueError, match="allow_unused"):
         fg.autograd.grad(x.sum(), w, allow_unused=False, materialize_grads=True)
+    edges = [get_gradient_edge(x), w]
+    assert [values(g) for g in fg.autograd.grad(x.sum(), edges, materialize_grads=True)] == [[1.0, 1.0], [0.0, 0.0]]
+    with pytest.raises(RuntimeError, match="GradientEdge"):
+        fg.autograd.grad(x.sum(), get_gradient_edge(w), materialize_grads=True)
 
 
 # ---------------------------------------------------------------- inference mode

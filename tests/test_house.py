@@ -27,10 +27,15 @@ LAYERS = [
     ["_repr"],
     ["_methods"],
     ["_reads"],
+    ["_reference_modes"],
     ["_reference_graph"],
+    ["_reference_tensor"],
+    ["_reference_record"],
+    ["_reference_backward"],
     ["_core", "_reference"],
     ["_backend"],
-    ["_creation"],
+    ["_creation", "linalg"],
+    ["func"],
     ["autograd"],
     ["__init__"],
     ["_cli"],
@@ -122,9 +127,9 @@ def test_files_are_a_sitting():
 
 
 def public():
-    for module, prefix in ((fg, "fastgrad"), (fg.autograd, "fastgrad.autograd")):
+    for module in (fg, fg.autograd, fg.autograd.function, fg.autograd.graph, fg.func, fg.linalg):
         for name in module.__all__:
-            yield pytest.param(getattr(module, name), id=f"{prefix}.{name}")
+            yield pytest.param(getattr(module, name), id=f"{module.__name__}.{name}")
 
 
 def test_every_row_for_the_public_is_public():

@@ -110,22 +110,11 @@ def test_gradients_of_tangents_agree_with_tangents_of_gradients(name, number, dt
 # ---------------------------------------------------------------- what jvp itself promises
 
 
-@pytest.mark.parametrize("name", ["gelu", "softplus", "sigmoid", "silu", "tanh", "maximum", "hypot"])
-def test_a_tangent_of_an_elementwise_operation_is_one_more_operation(name, monkeypatch):
-    op = TABLE[name]
-    done = []
-    tensor = type(fg.tensor(0.0))
-    x, t = fg.asarray(np.linspace(-1, 1, 5)), fg.asarray(np.ones(5))
-    y = [fg.asarray(np.linspace(2, 3, 5))] * (len(op.operands) - 1)
-
-    def run(op, operands, options):
-        done.append(op.name)
-        return tensor._apply_op(op, operands, options)
-
-    monkeypatch.setattr("fastgrad.func._lift.Tensor", type("Spy", (), {"_apply_op": staticmethod(run)}))
-    monkeypatch.setattr("fastgrad.func._lift.TENSORS", (tensor,), raising=False)
-    jvp(lambda x: op(x, *y), (x,), (t,))
-    assert len(done) <= 2, done
+@pytest.mark.parametrize("name", ["gelu", "softplus", "sigmoid", "silu", "tanh", "log1p", "sqrt"])
+def test_a_tangent_of_an_elementwise_operation_is_one_more_operation(name):
+    x, t = fg.asarray(np.linspace(0.2, 1, 5)), fg.asarray(np.ones(5), requires_grad=True)
+    _, tangent = jvp(TABLE[name], (x,), (t,))
+    assert tangent.grad_fn.name() == f"{name.capitalize()}TangentBackward"
 
 
 def test_tangents_do_not_share_memory_with_those_of_other_values():
@@ -141,6 +130,17 @@ def test_tangents_do_not_share_memory_with_those_of_other_values():
     np.testing.assert_array_equal(tx, t)
     np.testing.assert_array_equal(ty, 2 * t)
     np.testing.assert_array_equal(tz, [0, -4])
+
+
+def test_a_tangent_that_was_broadcast_can_be_written_to():
+    def f(x):
+        y = x[0] + np.zeros((2, 3))
+        y[0, 1] = x[1] * 2
+        y[1] += x
+        return y
+
+    _, t = jvp(f, (np.array([1.0, 2.0, 3.0]),), (np.array([1.0, 10.0, 100.0]),))
+    np.testing.assert_array_equal(t, [[1, 20, 1], [2, 11, 101]])
 
 
 def test_writing_in_place_reaches_views():
@@ -168,7 +168,7 @@ def test_buffers_take_tangents():
         return out, like
 
     x, t = np.array([1.0, 2.0]), np.array([1.0, 0.5])
-    (out, like), (out_t, like_t) = jvp(f, (x,), (t,))
+    (out, _), (out_t, like_t) = jvp(f, (x,), (t,))
     np.testing.assert_array_equal(out, np.outer(x, x))
     np.testing.assert_array_equal(out_t, np.outer(x, t) + np.outer(t, x))
     np.testing.assert_array_equal(like_t, [out_t[1], [0, 0]])
@@ -182,6 +182,6 @@ def test_writing_a_tangent_to_what_was_made_outside_is_an_error():
 
 
 def test_the_value_decides_where_a_program_branches():
-    f = lambda x: x * 2 if x > 1 else x * 3  # noqa: E731
+    f = lambda x: x * 2 if x > 1 else x * 3
     assert jvp(f, (2.0,), (1.0,)) == (4.0, 2.0) and jvp(f, (0.5,), (1.0,)) == (1.5, 3.0)
     assert jvp(lambda x: x * int(x), (2.0,), (1.0,)) == (4.0, 2.0)

@@ -14,7 +14,7 @@ import pytest
 
 import fastgrad as fg
 
-PAGES = ("index", "autograd", "recipes", "differences")  # those with examples
+PAGES = ("index", "autograd", "func", "recipes", "differences")  # those with examples
 PACKAGE = pathlib.Path(fg.__file__).parent
 ROOT = pathlib.Path(__file__).parents[1]
 needs_the_tree = pytest.mark.skipif(

@@ -34,6 +34,13 @@ def _choose():
 backend = _choose()
 Tensor = backend.Tensor
 
+if hasattr(os, "register_at_fork"):  # or a child may find the lock held by a thread that it does not have
+    os.register_at_fork(
+        before=backend.accumulating.acquire,
+        after_in_parent=backend.accumulating.release,
+        after_in_child=backend.accumulating.release,
+    )
+
 
 def functions(module):
     """The public functions of the rows that live in a module, by name."""

@@ -5,12 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from ._backend import backend as _backend
-from ._methods import is_tensor, lookup, plain
+from ._methods import is_tensor, lifted, lookup, plain
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace",
     "meshgrid", "ones", "ones_like", "tensor", "tril", "triu", "zeros", "zeros_like",
 ]  # fmt: skip
+
+
+#: `fastgrad.func` puts a function here, for what is made inside of its transforms.
+inside = None
 
 
 def _new(array, requires_grad=False):
@@ -19,6 +23,21 @@ def _new(array, requires_grad=False):
     if requires_grad:
         result.requires_grad = True
     return result
+
+
+def _buffer(array, requires_grad):
+    """The same, for what may be written to."""
+    result = _new(array, requires_grad)
+    return result if inside is None or requires_grad else inside(result)
+
+
+def _buffer_like(x, value, dtype, requires_grad):
+    """An array of one value, like `x`."""
+    if lifted((x,)):
+        result = lookup("zeros_like")(x, dtype=None if dtype is None else np.dtype(dtype))
+        return result if type(value) is int and value == 0 else result.fill_(value)
+    x = x.detach().numpy() if is_tensor(x) else np.asarray(x)
+    return _buffer(np.full_like(x, plain(value), dtype), requires_grad)
 
 
 def _rebuild(array, requires_grad):
@@ -94,6 +113,8 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     tensor([1., 0.])
     """
     _check_device(device)
+    if lifted((obj,)):
+        return obj if dtype is None and not copy else obj.astype(obj.dtype if dtype is None else dtype)
     result = _backend.asarray(obj, dtype, copy)
     if requires_grad:
         if result is obj:
@@ -140,7 +161,7 @@ def zeros(shape, *, dtype=None, device=None, requires_grad=False):
             [0., 0.]])
     """
     _check_device(device)
-    return _new(np.zeros(shape, dtype), requires_grad)
+    return _buffer(np.zeros(shape, dtype), requires_grad)
 
 
 def ones(shape, *, dtype=None, device=None, requires_grad=False):
@@ -153,7 +174,7 @@ def ones(shape, *, dtype=None, device=None, requires_grad=False):
     tensor([1., 1., 1.])
     """
     _check_device(device)
-    return _new(np.ones(shape, dtype), requires_grad)
+    return _buffer(np.ones(shape, dtype), requires_grad)
 
 
 def empty(shape, *, dtype=None, device=None, requires_grad=False):
@@ -166,7 +187,7 @@ def empty(shape, *, dtype=None, device=None, requires_grad=False):
     (2, 3)
     """
     _check_device(device)
-    return _new(np.empty(shape, dtype), requires_grad)
+    return _buffer(np.empty(shape, dtype), requires_grad)
 
 
 def full(shape, fill_value, *, dtype=None, device=None, requires_grad=False):
@@ -179,12 +200,7 @@ def full(shape, fill_value, *, dtype=None, device=None, requires_grad=False):
     tensor([7., 7.])
     """
     _check_device(device)
-    return _new(np.full(shape, plain(fill_value), dtype), requires_grad)
-
-
-def _model(x):
-    """Shape and dtype to imitate, as an array."""
-    return x.detach().numpy() if is_tensor(x) else np.asarray(x)
+    return _buffer(np.full(shape, plain(fill_value), dtype), requires_grad)
 
 
 def zeros_like(x, *, dtype=None, device=None, requires_grad=False):
@@ -197,7 +213,7 @@ def zeros_like(x, *, dtype=None, device=None, requires_grad=False):
     tensor([0., 0.])
     """
     _check_device(device)
-    return _new(np.zeros_like(_model(x), dtype), requires_grad)
+    return _buffer_like(x, 0, dtype, requires_grad)
 
 
 def ones_like(x, *, dtype=None, device=None, requires_grad=False):
@@ -210,7 +226,7 @@ def ones_like(x, *, dtype=None, device=None, requires_grad=False):
     tensor([1., 1.])
     """
     _check_device(device)
-    return _new(np.ones_like(_model(x), dtype), requires_grad)
+    return _buffer_like(x, 1, dtype, requires_grad)
 
 
 def empty_like(x, *, dtype=None, device=None, requires_grad=False):
@@ -223,7 +239,7 @@ def empty_like(x, *, dtype=None, device=None, requires_grad=False):
     (2,)
     """
     _check_device(device)
-    return _new(np.empty_like(_model(x), dtype), requires_grad)
+    return _buffer_like(x, 0, dtype, requires_grad)
 
 
 def full_like(x, fill_value, *, dtype=None, device=None, requires_grad=False):
@@ -236,7 +252,7 @@ def full_like(x, fill_value, *, dtype=None, device=None, requires_grad=False):
     tensor([5., 5.])
     """
     _check_device(device)
-    return _new(np.full_like(_model(x), plain(fill_value), dtype), requires_grad)
+    return _buffer_like(x, fill_value, dtype, requires_grad)
 
 
 def arange(start, /, stop=None, step=1, *, dtype=None, device=None, requires_grad=False):
@@ -281,7 +297,7 @@ def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None, requires_grad=F
 
 
 def _triangle(name, x, keep):
-    x = _backend.asarray(x)
+    x = x if lifted((x,)) else _backend.asarray(x)
     if x.ndim < 2:
         raise ValueError(f"{name}: expected at least two axes, got shape {x.shape}")
     return x._apply_op(lookup("where"), (keep(x.shape), x, np.zeros((), x.dtype)), {})
@@ -336,7 +352,7 @@ def meshgrid(*arrays, indexing="xy"):
     """
     if indexing not in ("xy", "ij"):
         raise ValueError(f'meshgrid: indexing must be "xy" or "ij", not {indexing!r}')
-    vectors = [_backend.asarray(array).reshape(-1) for array in arrays]
+    vectors = [asarray(array).reshape(-1) for array in arrays]
     order = list(range(len(vectors)))
     if indexing == "xy" and len(order) > 1:
         order[:2] = 1, 0

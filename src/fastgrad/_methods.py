@@ -38,10 +38,10 @@ def lifted(values):
 def plain(value):
     """`value` with every Tensor in it as an ndarray: options and indices are plain NumPy.
 
-    A Tensor that requires grad raises, because its graph would be lost.
+    A Tensor that requires grad raises, because its graph would be lost. A lifted value stays what it is.
     """
     if is_tensor(value):
-        return value.numpy()
+        return value if hasattr(type(value), "_lifts") else value.numpy()
     if type(value) in (tuple, list):
         return type(value)([plain(item) for item in value])
     if type(value) is slice:

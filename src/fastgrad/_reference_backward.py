@@ -305,7 +305,7 @@ class Backward(Run):
             leaf._grad = self._own(g)
         elif held.shape != leaf.shape:
             raise _errors.grad_shape(leaf.shape, held.shape)
-        elif self.create_graph or held.grad_fn is not None or not held._array.flags.writeable:
+        elif self.create_graph or not held._array.flags.writeable:
             leaf._grad = TABLE["add"](held, self._tensor(g))
         elif held._inference and not modes.inference:
             raise _errors.write_inference("backward")

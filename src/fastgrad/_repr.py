@@ -7,6 +7,17 @@ import numpy as np
 _DEFAULT = frozenset(map(np.dtype, (np.bool_, np.int64, np.float64, np.complex128)))
 
 
+class _Invalid:
+    """Shown for a node that cannot be had."""
+
+    def name(self):
+        """What stands between the brackets."""
+        return "Invalid"
+
+
+INVALID = _Invalid()
+
+
 def show(array, requires_grad=False, grad_fn=None):
     """``tensor([1., 2.], dtype=float32, requires_grad=True)``: the values, and what is not usual about them."""
     parts = [np.array2string(array, separator=", ", prefix="tensor(", suffix=")")]

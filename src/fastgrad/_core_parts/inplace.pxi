@@ -275,6 +275,8 @@ cdef int rebase(Tensor t, Node node, Node copied, uint32_t nr=0) except -1:
         note_special(node)
     retained = stop_retaining(t)
     t.node, t.nr, t.requires = node, nr, False
+    if node.shown:
+        track(t)
     t.view.seen = t.a.root.version - 1  # its history follows from its base's
     replace_node(t.view.base, copied)
     refresh_view(t)

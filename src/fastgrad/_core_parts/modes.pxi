@@ -49,6 +49,11 @@ def _set_numpy_guard(enabled):
     return bool(before)
 
 
+def _increment_version(Tensor t):
+    """Count a write that the core has not seen."""
+    t.a.root.version += 1
+
+
 # ---------------------------------------------------------------- hooks on saved values
 
 cdef list saved_hooks():

@@ -46,7 +46,7 @@ cdef object lifted_index(dict options):
 
 
 cdef object operate_in_place(Row row, Tensor t, object y):
-    if not is_operand(y):
+    if not is_operand(y) and lifted((y,)) is None:
         return NotImplemented
     return inplace(row.op, t, (y,), {})
 
@@ -439,7 +439,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return operate_in_place(REMAINDER, self, y)
 
     def __ipow__(self, y, modulus):
-        if modulus is not None or not is_operand(y):
+        if modulus is not None or not is_operand(y) and lifted((y,)) is None:
             return NotImplemented
         op, others, options = pow_call(self.dtype, y)
         return inplace(op, self, others, options)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 from .. import _errors
 from .._backend import backend as _backend
+from .._methods import GradientEdge
+from ..ops import TABLE
 from ._modes import (
     enable_grad,
     inference_mode,
@@ -147,4 +149,18 @@ def grad(
     run = _backend.grad
     if is_grads_batched:
         from ._batches import grad as run
+    edges = materialize_grads and any(isinstance(one, GradientEdge) for one in _as_tuple(inputs))
+    if edges:  # which have no shape that could be given zeros
+        found = run(outputs, inputs, grad_outputs, retain_graph, create_graph, True, False)
+        return tuple(_or_zeros(g, one) for g, one in zip(found, _as_tuple(inputs)))
     return run(outputs, inputs, grad_outputs, retain_graph, create_graph, bool(allow_unused), materialize_grads)
+
+
+def _as_tuple(value):
+    return value if type(value) in (tuple, list) else (value,)
+
+
+def _or_zeros(g, like):
+    if g is None and isinstance(like, GradientEdge):
+        raise _errors.materialize_edge()
+    return TABLE["zeros_like"](like) if g is None else g

@@ -20,7 +20,11 @@ def grad(outputs, inputs, grad_outputs, retain_graph, create_graph, allow_unused
         raise _errors.gradient_count(len(outputs), len(grad_outputs))
     batches = [g if g is None or is_tensor(g) else _backend.asarray(g) for g in grad_outputs]
     for i, (g, out) in enumerate(zip(batches, outputs)):
-        if g is not None and is_tensor(out) and tuple(g.shape[1:]) != tuple(out.shape):
+        if not is_tensor(out):
+            continue
+        if g is None and out.size != 1:
+            raise _errors.not_scalar(out.shape)
+        if g is not None and tuple(g.shape[1:]) != tuple(out.shape):
             raise _errors.batched_shape(i, g.shape[1:], out.shape)
     sizes = {g.shape[0] if g.ndim else None for g in batches if g is not None}
     if len(sizes) != 1 or None in sizes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from typing import NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -13,20 +14,21 @@ from .._methods import is_tensor
 from ..func._batched import Batched
 from ..func._dual import Dual
 from ..func._errors import batch_loop, batch_loop_empty
-from ..func._lift import Lifted
+from ..func._lift import Lifted, below
 from ..func._reverse import gradients
 from ..ops import TABLE
 from ._modes import no_grad
 from .function import Function, _gradients, _PlainCtx
 
 _getitem, _moveaxis, _stack, _zeros_like = (TABLE[name] for name in ("getitem", "moveaxis", "stack", "zeros_like"))
-_warned: set[type] = set()  # Functions that run in a loop
+_warned: WeakSet[type] = WeakSet()  # Functions that run in a loop
 
 
 def apply(function, args):
     """``function.apply(*args)``, by the rule for those of the highest level."""
     top = max((arg for arg in args if isinstance(arg, Lifted)), key=lambda arg: arg.level)
-    return (_dual if type(top) is Dual else _batched)(function, args, top.level)
+    with below(top.level):
+        return (_dual if type(top) is Dual else _batched)(function, args, top.level)
 
 
 # ---------------------------------------------------------------- tangents

@@ -6,7 +6,7 @@ An operation that is a formula is better told as a row (`fastgrad.register_op`);
 from __future__ import annotations
 
 import inspect
-from functools import cache, wraps
+from functools import wraps
 
 import numpy as np
 
@@ -169,6 +169,8 @@ class Function(metaclass=_Meta):
     tensor([1.        , 2.71828183])
     """
 
+    _signature = None, None  # a forward, and what it takes
+
     def __init__(self, *args, **kwargs):
         raise _errors.function_legacy()
 
@@ -234,16 +236,15 @@ class Function(metaclass=_Meta):
 
 def _bound(cls, separate, args, kwargs):
     """All arguments of forward in order; defaults are filled in where the context is set up apart."""
-    signature = _signature(cls.forward)
+    if cls._signature[0] is not cls.forward:
+        cls._signature = cls.forward, inspect.signature(cls.forward)
+    signature = cls._signature[1]
     bound = signature.bind(*args, **kwargs) if separate else signature.bind(None, *args, **kwargs)
     if separate:
         bound.apply_defaults()
     if bound.kwargs:
         raise _errors.function_keyword(cls.__name__, next(iter(bound.kwargs)))
     return bound.args if separate else bound.args[1:]
-
-
-_signature = cache(inspect.signature)
 
 
 def _ids(method, tensors):
@@ -255,7 +256,7 @@ def _ids(method, tensors):
 
 
 def _outputs(ctx, raw, inputs, recorded, separate):
-    """The outputs as the caller gets them, tied to the node. `inputs` are the arguments, None for one that is no Tensor."""
+    """The outputs as the caller gets them, tied to the node. `inputs` are the arguments, None for what is no Tensor."""
     dirty = _ids("mark_dirty", ctx.dirty_tensors)
     constant = _ids("mark_non_differentiable", ctx.non_differentiable)
     if dirty:

@@ -20,7 +20,7 @@ from .. import _errors
 from .._backend import backend as _backend
 from .._methods import GradientEdge, is_tensor
 from ..ops import TABLE
-from ._modes import enable_grad, no_grad
+from ._modes import enable_grad
 
 __all__ = [
     "GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge", "guard_numpy", "increment_version",
@@ -111,10 +111,9 @@ def increment_version(tensor):
     tensors = (tensor,) if is_tensor(tensor) else tuple(tensor) if hasattr(tensor, "__iter__") else None
     if tensors is None or not all(map(is_tensor, tensors)):
         raise _errors.increments(tensor)
-    with no_grad():
-        for one in tensors:
-            if not one.is_inference():
-                one.detach()[False] = 0  # writes nothing
+    for one in tensors:
+        if not one.is_inference():
+            _backend._increment_version(one)
 
 
 # ---------------------------------------------------------------- saved values

@@ -11,7 +11,7 @@ from .._methods import BINARY, COMPARE, UNARY, add_operators
 from .._reads import Probe, fused
 from ..ops import TABLE, Op
 from . import _errors
-from ._lift import PLAIN_PARTS, SCALARS, Lifted, apply, as_tensor, run
+from ._lift import PLAIN_PARTS, SCALARS, Lifted, apply, as_tensor, below, run
 
 _add, _astype, _broadcast_to, _conj, _positive, _zeros_like = (
     TABLE[name] for name in ("add", "astype", "broadcast_to", "conj", "positive", "zeros_like")
@@ -82,7 +82,7 @@ class Dual(Lifted):
         push = _pushes.get(op)
         if push is None:
             push = _pushes[op] = _push_of(op)
-        t = push(op, tangents, out, primals, options)
+        t = push(op, level, tangents, out, primals, options)
         if op.multi:
             return tuple([_with_tangent(part, part_t, level) for part, part_t in zip(out, t)])
         return _with_tangent(out, t, level)
@@ -120,7 +120,7 @@ def _direct(name, reflected, scalar, both):
         if kind is float or kind is int:
             out = function(other, p) if reflected else function(p, other)
             return Dual(out, scalar(self.tangent, other), self.level)
-        elif kind is Dual and other.level == self.level and not reflected:
+        if kind is Dual and other.level == self.level and not reflected:
             q = other.primal
             if p.shape == q.shape and p.dtype == q.dtype:
                 return Dual(function(p, q), both(p, self.tangent, q, other.tangent), self.level)
@@ -158,9 +158,11 @@ def _with_tangent(out, t, level):
     if t is None or out.dtype.kind not in "fc":
         return out
     if type(t) in SCALARS:
-        return out if t == 0 else Dual(out, _broadcast_to(_astype(as_array(t), out.dtype), out.shape), level)
+        if t == 0:
+            return out
+        t = _astype(backend.asarray(t), out.dtype)
     if t.shape != out.shape:
-        t = _broadcast_to(t, out.shape)
+        t = _positive(_broadcast_to(t, out.shape))  # memory of its own, to be written to
     if t.dtype != out.dtype:
         t = _astype(TABLE["real"](t) if t.dtype.kind == "c" and out.dtype.kind == "f" else t, out.dtype)
     return Dual(out, t, level)
@@ -171,12 +173,8 @@ def _with_zeros(out, t, level):
     return Dual(out, _zeros_like(t, dtype=out.dtype), level) if out.dtype.kind in "fc" else out
 
 
-def as_array(value):
-    return backend.asarray(value)
-
-
 # ---------------------------------------------------------------- how tangents pass
-# push(op, tangents, out, primals, options) -> tangent or None; of several results a tuple
+# push(op, level, tangents, out, primals, options) -> tangent or None; of several results a tuple
 
 _pushes = {}
 
@@ -191,13 +189,13 @@ def _push_of(op):
     return _through_vjp
 
 
-def _by_jvp(op, tangents, out, primals, options):
+def _by_jvp(op, level, tangents, out, primals, options):
     return op.jvp(tuple(tangents), out, *primals, **options)
 
 
-def _jointly(op, tangents, out, primals, options):
+def _jointly(op, level, tangents, out, primals, options):
     """A linear row: the row itself, on zeros where there is no tangent."""
-    if None in tangents:
+    if any(t is None for t in tangents):
         tangents = [_zero(p) if t is None else t for t, p in zip(tangents, primals)]
     return run(op, tangents, options)
 
@@ -206,7 +204,7 @@ def _zero(primal):
     return 0.0 if type(primal) in SCALARS else _zeros_like(primal)
 
 
-def _each(op, tangents, out, primals, options):
+def _each(op, level, tangents, out, primals, options):
     """A product: the row with one factor after the other replaced by its tangent."""
     total = None
     for i, t in enumerate(tangents):
@@ -216,7 +214,7 @@ def _each(op, tangents, out, primals, options):
     return total
 
 
-def _through_vjp(op, tangents, out, primals, options):
+def _through_vjp(op, level, tangents, out, primals, options):
     """Any other row: the vjp is the adjoint of J, so that the vjp's own vjp is J."""
     from ._reverse import gradients
 
@@ -233,7 +231,8 @@ def _through_vjp(op, tangents, out, primals, options):
         found = [_conj(v) if turned and hasattr(v, "dtype") else v for v, want in zip(found, wanted) if want]
         return [(v, t) for v, t in zip(found, given) if v is not None]
 
-    found = gradients(pulled, [_zeros_like(part) for part in outs])
+    with below(level):  # nothing in this knows of the level
+        found = gradients(pulled, [_zeros_like(part) for part in outs])
     return found if op.multi else found[0]
 
 
@@ -242,7 +241,7 @@ def _through_vjp(op, tangents, out, primals, options):
 _slopes = {}
 
 
-def _along_slopes(op, tangents, out, primals, options):
+def _along_slopes(op, level, tangents, out, primals, options):
     """The sum of slope times tangent over the operands. Every Jacobian is diagonal, so a vjp is a jvp."""
     total = None
     for i, t in enumerate(tangents):

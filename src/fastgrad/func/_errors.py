@@ -137,6 +137,10 @@ def not_differentiable(where, dtype):
     return RuntimeError(f"{where}: Expected primal to be floating point or complex, but got: {dtype!s}")
 
 
+def complex_jacobian(where, what, dtype):
+    return RuntimeError(f"{where}: Expected all {what} to be real, got dtype {dtype!s}; use vjp or jvp")
+
+
 def axes_type(where, axes):
     return ValueError(
         f"{where}: expected in_axes to be int or a (nested) tuple, list or dict that matches the structure of inputs, "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -10,12 +12,13 @@ from .._backend import Tensor, backend
 from ..ops import TABLE
 from . import _errors
 from ._lift import levels
-from ._reverse import Reverse, has_graph, reaches_beyond, remember
+from ._reverse import Reverse, has_graph, reaches_beyond, recording, remember
 from ._tree import flatten, leaves_as, shown, unflatten
 from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact, is_array, like_input, split_aux
 
 _zeros_like = TABLE["zeros_like"]
 _asarray, _grad, _set_grad_enabled = backend.asarray, backend.grad, backend._set_grad_enabled
+_in_inference_mode = backend.is_inference_mode_enabled
 
 
 def _scalar(where, out):
@@ -45,16 +48,13 @@ def _value_and_grad(where, function, argnums, has_aux, args, kwargs):
     """``(gradient, value, aux)``."""
     picked = Picked(argnums, args, kwargs)
     tensors = picked.tensors(where)
-    run = Reverse(tensors)
-    before = _set_grad_enabled(True)
-    try:
+    with recording() as outer:
+        run = Reverse(tensors, outer)
         out, aux = split_aux(where, picked.call(function, run.inputs), has_aux)
         out = _scalar(where, out)
         one = _asarray(np.ones((), out.dtype)) if out.dtype.kind == "f" else None
         found = run.gradients([out], [one]) if one is not None else [None] * len(tensors)
         grads = [like_input(_zero_or(g, t), leaf) for g, t, leaf in zip(found, tensors, picked.leaves)]
-    finally:
-        _set_grad_enabled(before)
     as_tensors = any_tensors(picked.leaves)
     value = finished(out, as_tensors, _detacher(run, [out]))
     if has_aux:
@@ -65,7 +65,7 @@ def _value_and_grad(where, function, argnums, has_aux, args, kwargs):
 def _fast(function, args, kwargs):
     """``(gradient, value)`` for an ndarray in front, outside of all transforms; None: the general way is needed."""
     a = args[0]
-    if levels() or a.dtype.kind != "f":
+    if levels() or a.dtype.kind != "f" or _in_inference_mode():
         return None
     x = _asarray(a)
     x.requires_grad = True
@@ -85,7 +85,7 @@ def _fast(function, args, kwargs):
     return (g, y) if record else (g.numpy(), float(y))
 
 
-def grad(func, argnums=0, has_aux=False):
+def grad(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable[..., Any]:
     """A function that computes the gradient of `func`, which gives one real number.
 
     Parameters
@@ -137,7 +137,9 @@ def grad(func, argnums=0, has_aux=False):
     return gradient
 
 
-def value_and_grad(func, argnums=0, has_aux=False):
+def value_and_grad(
+    func: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False
+) -> Callable[..., Any]:
     """A function that computes the value of `func` and its gradient.
 
     It takes what `func` takes, so that ``scipy.optimize.minimize(value_and_grad(f), x0, jac=True)`` works as it stands:
@@ -176,7 +178,7 @@ def value_and_grad(func, argnums=0, has_aux=False):
 # ---------------------------------------------------------------- vjp
 
 
-def vjp(func, *primals, has_aux=False):
+def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """The value of a function, and a function that multiplies vectors by its Jacobian, from the left.
 
     Parameters
@@ -209,12 +211,9 @@ def vjp(func, *primals, has_aux=False):
     where = "vjp(f, *primals)"
     leaves, structure = flatten(primals)
     tensors = [inexact(where, leaf) for leaf in leaves]
-    run = Reverse(tensors)
-    before = _set_grad_enabled(True)
-    try:
+    with recording() as outer:
+        run = Reverse(tensors, outer)
         out, aux = split_aux(where, func(*unflatten(run.inputs, structure)), has_aux)
-    finally:
-        _set_grad_enabled(before)
     outs, out_structure = flatten(out)
     for value in outs:
         if not is_array(value):
@@ -255,7 +254,7 @@ def _cotangent(i, v, y):
 # ---------------------------------------------------------------- hvp
 
 
-def hvp(f, x, v):
+def hvp(f: Callable[..., Any], x: Any, v: Any) -> tuple[Any, Any]:
     """The value of a scalar function, and its Hessian times a vector.
 
     The Hessian is never made: the gradient is differentiated in its turn, which costs a few evaluations of f.
@@ -294,20 +293,17 @@ def hvp(f, x, v):
     if directions is None:
         raise _errors.tree_mismatch(where, "x", "v", shown(structure), shown(flatten(v)[1]))
     directions = [as_direction(where, t, d) for t, d in zip(tensors, directions)]
-    run = Reverse(tensors)
-    before = _set_grad_enabled(True)
-    try:
+    with recording() as outer:
+        run = Reverse(tensors, outer)
         y = _scalar(where, f(unflatten(run.inputs, structure)))
         found = second(run, y, directions)
         found = [like_input(_zero_or(g, t), leaf) for g, t, leaf in zip(found, tensors, leaves)]
-    finally:
-        _set_grad_enabled(before)
     return finished(y, any_tensors(leaves), _detacher(run, [y])), unflatten(found, structure)
 
 
 def _fast_hvp(f, a, v):
     """For ndarrays, outside of all transforms; None where the general way is needed."""
-    if levels() or a.dtype.kind != "f" or v.shape != a.shape or v.dtype != a.dtype:
+    if levels() or a.dtype.kind != "f" or v.shape != a.shape or v.dtype != a.dtype or _in_inference_mode():
         return None
     x = _asarray(a)
     x.requires_grad = True

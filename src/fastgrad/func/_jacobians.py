@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +15,24 @@ from ._batched import Batched
 from ._dual import Dual
 from ._gradients import as_direction, second
 from ._lift import Lifted, level
-from ._reverse import Reverse, peel, split
+from ._reverse import Reverse, peel, recording, split
 from ._tree import flatten, leaves_as, shown, unflatten
 from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact, is_array, like_input, split_aux
 
 _broadcast_to, _concat, _moveaxis, _reshape, _zeros_like = (
     TABLE[name] for name in ("broadcast_to", "concat", "moveaxis", "reshape", "zeros_like")
 )
-_asarray, _set_grad_enabled = backend.asarray, backend._set_grad_enabled
+_asarray = backend.asarray
 
 
-def jvp(func, primals, tangents, *, strict=False, has_aux=False):
+def jvp(
+    func: Callable[..., Any],
+    primals: tuple[Any, ...],
+    tangents: tuple[Any, ...],
+    *,
+    strict: bool = False,
+    has_aux: bool = False,
+) -> Any:
     """The value of a function, and its Jacobian times a vector, in one pass that costs about two evaluations.
 
     Parameters
@@ -62,19 +71,16 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         raise _errors.tree_mismatch(where, "primals", "tangents", *shapes)
     values = [inexact(where, leaf) for leaf in leaves]
     directions = [as_direction(where, value, t) for value, t in zip(values, directions)]
-    before = _set_grad_enabled(True)
-    try:
+    with recording() as outer:
         with level() as along:
             duals = [Dual(value, t, along.number) for value, t in zip(values, directions)]
             out, aux = split_aux(where, func(*unflatten(duals, structure)), has_aux)
         outs, out_structure = flatten(out)
         parts = [_both(where, value, along, strict) for value in outs]
-    finally:
-        _set_grad_enabled(before)
     as_tensors = any_tensors(leaves) or (any_tensors(directions) and any(isinstance(t, Lifted) for t in directions))
 
     def keep(value):
-        return value if before else detached(value)
+        return value if outer else detached(value)
 
     found = tuple(finished(unflatten([pair[i] for pair in parts], out_structure), as_tensors, keep) for i in range(2))
     return (*found, finished(_tree_of(aux, lambda leaf: split(leaf, along)[0]), as_tensors, keep)) if has_aux else found
@@ -117,6 +123,14 @@ def _rows(values):
     return [slice(end - value.size, end) for end, value in zip(ends, values)]
 
 
+def _all_real(where, what, values):
+    """The values, if none of them is complex: what its Jacobian would be, there is more than one answer to."""
+    for value in values:
+        if value.dtype.kind == "c":
+            raise _errors.complex_jacobian(where, what, value.dtype)
+    return values
+
+
 def _chunks(total, chunk_size):
     if chunk_size is not None and chunk_size <= 0:
         raise _errors.chunk_size(chunk_size)
@@ -124,7 +138,13 @@ def _chunks(total, chunk_size):
     return [slice(start, min(start + step, total)) for start in range(0, max(total, 1), step)]
 
 
-def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
+def jacrev(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+) -> Callable[..., Any]:
     """A function that computes the Jacobian of `func` in reverse mode: best where there are more inputs than outputs.
 
     All rows are computed at once, as a batch of vector-Jacobian products.
@@ -158,20 +178,17 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None):
     @wraps(func)
     def jacobian(*args, **kwargs):
         picked = Picked(argnums, args, kwargs)
-        inputs = picked.tensors(where)
-        run = Reverse(inputs)
-        before = _set_grad_enabled(True)
-        try:
+        inputs = _all_real(where, "inputs", picked.tensors(where))
+        with recording() as outer:
+            run = Reverse(inputs, outer)
             out, aux = split_aux(where, picked.call(func, run.inputs), has_aux)
             leaves, structure = flatten(out)
             for leaf in leaves:
                 if not is_array(leaf):
                     raise _errors.not_a_result(where, leaf)
-            outs = [as_tensor(leaf) for leaf in leaves]
+            outs = _all_real(where, "outputs", [as_tensor(leaf) for leaf in leaves])
             blocks = _reverse_blocks(run, inputs, outs, chunk_size)
             blocks = [picked.tree([_block(b, leaf) for b, leaf in zip(row, picked.leaves)]) for row in blocks]
-        finally:
-            _set_grad_enabled(before)
         found = unflatten(blocks, structure)
         if not has_aux:
             return found
@@ -208,7 +225,14 @@ def _reverse_blocks(run, inputs, outs, chunk_size):
     ]
 
 
-def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None):
+def jacfwd(
+    func: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    has_aux: bool = False,
+    *,
+    chunk_size: int | None = None,
+    randomness: str = "error",
+) -> Callable[..., Any]:
     """A function that computes the Jacobian of `func` in forward mode: best where there are more outputs than inputs.
 
     All columns are computed at once, as a batch of Jacobian-vector products.
@@ -217,6 +241,8 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None):
     ----------
     func, argnums, has_aux, chunk_size
         As in `jacrev`.
+    randomness : str
+        For the sake of PyTorch's signature: no operation of fastgrad is random.
 
     Returns
     -------
@@ -236,10 +262,9 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None):
     @wraps(func)
     def jacobian(*args, **kwargs):
         picked = Picked(argnums, args, kwargs)
-        inputs = picked.tensors(where)
+        inputs = _all_real(where, "inputs", picked.tensors(where))
         total, bases = _bases(inputs)
-        before = _set_grad_enabled(True)
-        try:
+        with recording() as outer:
             pieces = []
             for chunk in _chunks(total, chunk_size):
                 outs, structure, aux = _pushed(where, func, picked, inputs, [base[chunk] for base in bases], has_aux)
@@ -248,15 +273,13 @@ def jacfwd(func, argnums=0, has_aux=False, *, chunk_size=None):
             for parts in zip(*pieces):
                 columns = parts[0] if len(parts) == 1 else _concat(parts, 0)
                 blocks.append([_column_block(columns[rows], x) for rows, x in zip(_rows(inputs), inputs)])
-            if not before:
+            if not outer:
                 blocks = [[detached(block) for block in row] for row in blocks]
             blocks = [picked.tree([_block(b, leaf) for b, leaf in zip(row, picked.leaves)]) for row in blocks]
-        finally:
-            _set_grad_enabled(before)
         found = unflatten(blocks, structure)
         if not has_aux:
             return found
-        return found, finished(aux, any_tensors(picked.leaves), lambda value: value if before else detached(value))
+        return found, finished(aux, any_tensors(picked.leaves), lambda value: value if outer else detached(value))
 
     return jacobian
 
@@ -267,9 +290,7 @@ def _pushed(where, func, picked, inputs, bases, has_aux):
         duals = [Dual(x, Batched(_asarray(base), many.number), along.number) for x, base in zip(inputs, bases)]
         out, aux = split_aux(where, picked.call(func, duals), has_aux)
     leaves, structure = flatten(out)
-    outs = []
-    for leaf in leaves:
-        outs.append(peel(_both(where, leaf, along, False)[1], many))
+    outs = _all_real(where, "outputs", [peel(_both(where, leaf, along, False)[1], many) for leaf in leaves])
     return outs, structure, _tree_of(aux, lambda leaf: _one(split(leaf, along)[0], many)) if has_aux else None
 
 
@@ -284,7 +305,7 @@ def _column_block(columns, x):
     return _reshape(block, (*block.shape[:-1], *x.shape)) if x.ndim != 1 else block
 
 
-def hessian(func, argnums=0):
+def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[..., Any]:
     """A function that computes the Hessian of `func`.
 
     All rows are computed at once, as a batch of Hessian-vector products. Where `func` gives more than one number, it is
@@ -312,12 +333,11 @@ def hessian(func, argnums=0):
     @wraps(func)
     def second_derivatives(*args, **kwargs):
         picked = Picked(argnums, args, kwargs)
-        inputs = picked.tensors("hessian(f)(*args)")
+        inputs = _all_real("hessian(f)(*args)", "inputs", picked.tensors("hessian(f)(*args)"))
         total, bases = _bases(inputs)
-        before = _set_grad_enabled(True)
-        try:
+        with recording() as outer:
             with level(total, alike=True) as many:
-                run = Reverse(inputs)  # every input once for each row
+                run = Reverse(inputs, outer)  # every input once for each row
                 y = picked.call(func, run.inputs)
                 found = None
                 if is_array(y) and np.ndim(y) == 0 and as_tensor(y).dtype.kind != "c":
@@ -325,15 +345,11 @@ def hessian(func, argnums=0):
                     found = [peel(_zeros_like(x) if g is None else g, many) for g, x in zip(found, inputs)]
             if found is None:
                 return jacfwd(jacrev(func, argnums), argnums)(*args, **kwargs)
-            if not before:
-                found = [detached(g) for g in found]
             blocks = [
                 [_reshape(g[rows], (*p.shape, *q.shape)) for g, q in zip(found, inputs)]
                 for p, rows in zip(inputs, _rows(inputs))
             ]
             blocks = [picked.tree([_block(b, leaf) for b, leaf in zip(row, picked.leaves)]) for row in blocks]
-        finally:
-            _set_grad_enabled(before)
         return picked.tree(blocks)
 
     return second_derivatives

@@ -7,8 +7,8 @@ of the operand of the highest level, which runs operations on what is below (doc
 
 from __future__ import annotations
 
-from _thread import _local
 from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from .._backend import Tensor, backend
 from .._methods import TensorMethods
 from . import _errors
 
-_state = _local()
+_levels = ContextVar("levels", default=())  # goes with a run into a thread of its own
 _numbers = count(1)
 SCALARS = frozenset((bool, int, float, complex))
 PLAIN_PARTS = frozenset((int, slice, type(None), type(Ellipsis)))  # of an index
@@ -35,30 +35,34 @@ class Level(NamedTuple):
     size: Any
 
 
-def levels():
-    """The levels that this thread is inside of, lowest first."""
-    return getattr(_state, "levels", ())
-
-
-def set_levels(new):
-    """Be inside of other levels: the ones before. For threads that work for another one."""
-    before = levels()
-    _state.levels = new
-    return before
+#: The levels that this thread is inside of, lowest first.
+levels = _levels.get
 
 
 @contextmanager
 def level(size=None, alike=False):
     """A new level, above all others, for the length of a ``with`` block; `alike`: see `uniform`."""
     new = Level(next(_numbers), size)
-    before = set_levels((*levels(), new))
+    before = levels()
+    _levels.set((*before, new))
     if alike:
         uniform.add(new.number)
     try:
         yield new
     finally:
-        _state.levels = before
+        _levels.set(before)
         uniform.discard(new.number)
+
+
+@contextmanager
+def below(number):
+    """Be inside of the lower levels alone, as rules of a level are that differentiate."""
+    before = levels()
+    _levels.set(tuple([other for other in before if other.number < number]))
+    try:
+        yield
+    finally:
+        _levels.set(before)
 
 
 def as_tensor(value):

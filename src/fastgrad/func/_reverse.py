@@ -24,7 +24,7 @@ from ._lift import SCALARS, Lifted, levels
 _broadcast_to, _moveaxis, _positive, _zeros_like = (
     TABLE[name] for name in ("broadcast_to", "moveaxis", "positive", "zeros_like")
 )
-_grad, _is_grad_enabled, _set_grad_enabled = backend.grad, backend.is_grad_enabled, backend._set_grad_enabled
+_grad, _set_grad_enabled, _set_inference = backend.grad, backend._set_grad_enabled, backend._set_inference
 
 
 # ---------------------------------------------------------------- a level's part of a value
@@ -103,13 +103,31 @@ def remember(leaves):
         _fresh[id(leaf)] = leaf
 
 
+class recording:
+    """A ``with`` block that records whatever the modes outside are; it gives whether operations were recorded there."""
+
+    __slots__ = ("grad", "inference")
+
+    def __enter__(self):
+        self.inference = _set_inference(False)
+        self.grad = _set_grad_enabled(True)
+        return self.grad and not self.inference
+
+    def __exit__(self, *exc_info):
+        _set_grad_enabled(self.grad)
+        _set_inference(self.inference)
+
+
 class Reverse:
-    """One reverse differentiation: fresh inputs for a function, then the gradients with respect to them."""
+    """One reverse differentiation: fresh inputs for a function, then the gradients with respect to them.
+
+    `outer` says whether what is outside wants the gradients recorded.
+    """
 
     __slots__ = ("connected", "inputs", "inside", "leaves", "outer")
 
-    def __init__(self, values):
-        self.outer = _is_grad_enabled()  # does what is outside want the gradients recorded?
+    def __init__(self, values, outer):
+        self.outer = outer
         self.inside = levels()
         self.connected = False  # does a graph from outside lead in?
         self.leaves = []
@@ -137,7 +155,7 @@ class Reverse:
             self.connected = True
             leaf = _positive(tensor)
         else:
-            leaf = tensor.detach()
+            leaf = _positive(tensor) if tensor.is_inference() else tensor.detach()
             leaf.requires_grad = True
         self.leaves.append(leaf)
         return leaf
@@ -219,7 +237,10 @@ def has_graph(value):
 
 def reaches_beyond(tensors, leaves):
     """Whether a graph leads to something that somebody else wants gradients of."""
-    return bool(tensors) and backend.reaches_beyond(tensors, [*leaves, *_fresh.values()] if _fresh else leaves)
+    if not tensors:
+        return False
+    ours = [leaf for leaf in (ref() for ref in _fresh.valuerefs()) if leaf is not None] if _fresh else ()
+    return backend.reaches_beyond(tensors, [*leaves, *ours])
 
 
 def pull(pairs, inputs, keep, record):
@@ -236,13 +257,10 @@ def pull(pairs, inputs, keep, record):
 
 def gradients(function, values):
     """The gradients, in `values`, of the sum of <v, t> over the pairs (v, t) that ``function(*values)`` gives."""
-    run = Reverse(values)
-    before = _set_grad_enabled(True)
-    try:
+    with recording() as outer:
+        run = Reverse(values, outer)
         pairs = [(fitted(v, t), t) for v, t in function(*run.inputs)]
         found = run.gradients(*map(list, zip(*pairs))) if pairs else [None] * len(values)
-    finally:
-        _set_grad_enabled(before)
     return [_zeros_like(value) if g is None else g for g, value in zip(found, values)]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 import numpy as np
 
@@ -19,7 +21,16 @@ from ._values import any_tensors, as_tensor, is_array, plain_result
 _concat, _moveaxis = TABLE["concat"], TABLE["moveaxis"]
 
 
-def vmap(func, in_axes=0, out_axes=0, randomness="error", *, chunk_size=None, in_dims=None, out_dims=None):
+def vmap(
+    func: Callable[..., Any],
+    in_axes: Any = 0,
+    out_axes: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+    in_dims: Any = None,
+    out_dims: Any = None,
+) -> Callable[..., Any]:
     """A function that maps `func` over an axis of its arguments: it runs once, on the whole batch.
 
     Inside, a Tensor has the shape of one example. Each operation runs on all examples together; only those of which

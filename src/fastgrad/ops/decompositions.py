@@ -8,17 +8,19 @@ decomposition, arXiv:1602.07527.
 
 from __future__ import annotations
 
+import operator
 from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _errors
-from ._batch import ranked
+from ._batch import past, ranked
 from ._doc import doc as _doc
 from ._row import case, register
 from .elementwise import where
 from .indexing import getitem, put_add
+from .shaping import astype, expand_dims
 
 _op = partial(register, module="fastgrad.linalg")
 
@@ -187,15 +189,15 @@ def _inverse(x):
 
 
 def _triangular_dab(g, out, a, b, trans, lower, unit_diagonal):
-    vector = b.ndim == 1
+    vector, times = b.ndim == 1, operator.matmul
     if vector:
-        g, out = _column(g), _column(out)
+        g, out, times = _column(g), _column(out), operator.mul  # of a column and a row they are the same
     if trans == 1:
         db = _again(a, g.conj(), 0, lower, unit_diagonal).conj()
-        da = out.conj() @ db.mT
+        da = times(out.conj(), db.mT)
     else:
         db = _again(a, g, 2 - trans, lower, unit_diagonal)
-        da = db @ _adjoint(out) if trans == 0 else out @ _adjoint(db)
+        da = times(db, _adjoint(out)) if trans == 0 else times(out, _adjoint(db))
     da = da * _minus_read(a.shape[-1], _real(a.dtype), lower, unit_diagonal)
     return da, db[..., 0] if vector else db
 
@@ -297,6 +299,42 @@ def _eigvalsh_da(g, out, a, UPLO):
     return (v * _row(g)) @ _adjoint(v)
 
 
+# ---------------------------------------------------------------- norms --
+
+
+def _bind_norm(x, ord=None, axis=None, keepdims=False):
+    ndim = np.ndim(x)
+    many = ndim == 2 if axis is None else np.size(axis) == 2
+    if ord is not None and (ord != "fro" if many else not np.isscalar(ord) or isinstance(ord, str)):
+        raise _errors.norm_order("norm", ord, "matrices" if many else "vectors")
+    if axis is None and ord is not None and ndim != 1 + many:
+        raise _errors.norm_order("norm", ord, f"{ndim} axes")
+    return (x,), {"ord": ord, "axis": axis, "keepdims": keepdims}
+
+
+def _bind_vector_norm(x, *, axis=None, keepdims=False, ord=2):
+    return (x,), {"axis": axis, "keepdims": keepdims, "ord": ord}
+
+
+def _norm_dx(g, out, x, axis, keepdims, ord):
+    """Zero where the norm is zero, which has a kink there, and where an element is, if p is less than 1."""
+    if not keepdims:
+        axis = tuple(range(x.ndim)) if axis is None else axis
+        g, out = expand_dims(g, axis), expand_dims(out, axis)
+    if ord == 0:
+        return 0.0
+    safe = where(out == 0, 1.0, out)
+    if ord in (None, "fro", 2):
+        return x * (g / safe)
+    size = abs(x)
+    if abs(ord) == np.inf:
+        tied = astype(size == out, g.dtype)
+        axis = tuple(range(x.ndim)) if axis is None else axis
+        return x / where(size == 0, 1.0, size) * (g * tied / tied.sum(axis, keepdims=True))
+    size = where(size == 0, 1.0, size)
+    return x / size * (g * (size / safe) ** (ord - 1))
+
+
 # fmt: off
 _GENERAL = np.array([[3.0, 1.0, -0.5], [0.25, -2.0, 1.0], [1.5, 0.75, 2.5]])
 _COMPLEX = _GENERAL + 1j * np.array([[0.5, -1.0, 0.25], [1.0, 0.5, -0.75], [0.0, 1.25, -0.5]])
@@ -383,4 +421,27 @@ eigvalsh = _op(
     doc=_doc("Eigenvalues of symmetric or Hermitian matrices, in ascending order.",
              "linalg.eigvalsh([[2., 0.], [0., 1.]])", "tensor([1., 2.])",
              "One triangle of a is read, and the gradient is symmetric."))
+
+# ---------------------------------------------------------------- norms --
+
+vector_norm = _op(
+    "vector_norm", np.linalg.vector_norm, "x; axis=None, keepdims=False, ord=2", bind=_bind_vector_norm,
+    holomorphic=False, vjp=_norm_dx, saves="out, x",
+    batch=lambda many, x, axis, keepdims, ord: vector_norm(x, axis=past(axis, x), keepdims=keepdims, ord=ord),
+    cases=[case((2, 3)), case((2, 3), axis=1, ord=1), case((2, 3), axis=0, ord=np.inf, keepdims=True),
+           case((2, 3, 2), axis=(0, 2), ord=3), case((3,), ord=-1.5), case((2, 3), axis=0, ord=-np.inf),
+           case((2, 3), ord=0), case(())],
+    kinks=[(([0.0, 0.0],), ([0.0, 0.0],)), (([3.0, 0.0, -4.0],), ([0.6, 0.0, -0.8],))],
+    doc=_doc("Norm of vectors: ``sum(abs(x)**ord)**(1/ord)``, over one, some or all axes.",
+             "linalg.vector_norm([3., 4.])", "tensor(5.)", "The gradient at zero is zero."))
+norm = _op(
+    "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False", bind=_bind_norm,
+    holomorphic=False, vjp=_norm_dx, saves="out, x",
+    batch=lambda many, x, ord, axis, keepdims: vector_norm(
+        x, axis=past(axis, x), keepdims=keepdims, ord=2 if ord in (None, "fro") else ord),
+    cases=[case((2, 3)), case((2, 3), axis=1), case((2, 3, 2), axis=(0, 2), keepdims=True), case((3,), ord=3),
+           case((2, 3), ord="fro"), case((2, 3), ord=np.inf, axis=0), case((2, 2, 2))],
+    kinks=[(([0.0, 0.0],), ([0.0, 0.0],))],
+    doc=_doc("Norm of vectors, or Frobenius' norm of matrices: `numpy.linalg.norm`.", "linalg.norm([3., 4.])", "tensor(5.)",
+             "`ord` is a number for vectors; of matrices there is \"fro\" alone."))
 # fmt: on

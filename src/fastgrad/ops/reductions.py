@@ -16,7 +16,7 @@ from ._doc import doc as _doc
 from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import conj, exp, real, where
-from .shaping import astype, concat, expand_dims, flip, moveaxis, ones_like, reshape
+from .shaping import astype, concat, diagonal, expand_dims, flip, moveaxis, ones_like, reshape
 
 # ---------------------------------------------------------------- helpers --
 
@@ -210,6 +210,11 @@ sum = _op(
     vjp=lambda g, out, x, axis, dtype, keepdims: _kept(g, axis, keepdims),
     cases=[*_REDUCE, *_EMPTY, case((2, 3), axis=0, dtype=np.dtype("float64"))],
     doc=_doc("Sum of the elements.", "sum([1., 2., 3.])", "tensor(6.)"))
+trace = _op(
+    "trace", lambda x, offset, axis1, axis2: sum(diagonal(x, offset, axis1, axis2), axis=-1),
+    "x; offset=0, axis1=0, axis2=1",
+    cases=[case((3, 3)), case((2, 3), offset=1), case((2, 3, 4), axis1=-1, axis2=0), case((0, 2))],
+    doc=_doc("Sum of the diagonals of matrices.", "trace([[1., 2.], [3., 4.]])", "tensor(5.)"))
 mean = _op(
     "mean", np.mean, "x; axis=None, keepdims=False",
     linear="jointly", batch=over_axes("mean"), vjp=_mean_dx, cases=_REDUCE,

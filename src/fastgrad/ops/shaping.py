@@ -97,7 +97,7 @@ def _unstack(x, axis):
 
 def _diagonal(x, offset, axis1, axis2):
     x = np.asarray(x)
-    out = np.diagonal(x, offset, axis1, axis2)
+    out = x.diagonal(offset, axis1, axis2)
     if x.flags.writeable:
         out.flags.writeable = True  # NumPy has announced that it will be
     return out
@@ -112,6 +112,16 @@ def _diagonal_dx(g, out, x, offset, axis1, axis2):
     stop = max(start, start + g.shape[-1] * (m + 1) - m)
     matrices = reshape(put_add(g, (*batch, n * m), (Ellipsis, slice(start, stop, m + 1))), (*batch, n, m))
     return matrices if axes == (x.ndim - 2, x.ndim - 1) else moveaxis(matrices, (-2, -1), axes)
+
+
+def _diag(x, k):
+    if x.ndim == 2:
+        return clone(diagonal(x, k))
+    if x.ndim != 1:
+        raise ValueError(f"diag: expected one axis or two, got shape {tuple(x.shape)}")
+    n = x.shape[0] + abs(k)
+    start = max(k, -k * n)
+    return reshape(put_add(x, (n * n,), slice(start, max(start, start + x.shape[0] * (n + 1) - n), n + 1)), (n, n))
 
 
 def _diagonal_into(buffer, g, x, offset, axis1, axis2):
@@ -348,6 +358,12 @@ diagonal = _op(
     cases=[case((3, 3)), case((2, 3), offset=1), case((3, 2), offset=-2), case((2, 3), offset=5),
            case((2, 3, 4), axis1=-2, axis2=-1), case((2, 3, 4), offset=-1, axis1=2, axis2=0), case((0, 2))],
     doc=_doc("The diagonals of matrices, in the last axis; a view.", "diagonal([[1., 2.], [3., 4.]])", "tensor([1., 4.])"))
+
+diag = _op(
+    "diag", _diag, "x; k=0",
+    cases=[case((3,)), case((2,), k=1), case((2,), k=-2), case((0,)), case((2, 3)), case((3, 2), k=-1), case((2, 2), k=2)],
+    doc=_doc("The matrix with the vector x on its diagonal, or a copy of the diagonal of the matrix x.", "diag([1., 2.])",
+             "tensor([[1., 0.],\n        [0., 2.]])"))
 
 # ---------------------------------------------------------------- more elements --
 

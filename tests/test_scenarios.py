@@ -1,0 +1,76 @@
+"""Every scenario gives on either backend what it gives on PyTorch, all three in one process."""
+
+import json
+
+import pytest
+from conftest import HAS_TORCH
+from scenarios import OUTCOMES, load
+from scenarios._both import difference, fastgrad, pytorch, run
+from scenarios._programs import Impossible, Machine
+
+import fastgrad as fg
+
+SCENARIOS = load()
+RECORDED = json.loads(OUTCOMES.read_text())
+BACKENDS = ["reference"] + ["compiled"] * (fg.backend_name() == "compiled")
+
+agreeing = [key for key, (_, differs) in SCENARIOS.items() if differs is None]
+differing = [key for key, (_, differs) in SCENARIOS.items() if differs is not None]
+
+
+@pytest.fixture(scope="module")
+def facades():
+    """The facade of each package, made once."""
+    return {name: fastgrad(name) for name in BACKENDS} | ({"torch": pytorch()} if HAS_TORCH else {})
+
+
+def outcome(key, m):
+    """What a scenario gives; it must leave modes as they were."""
+    found, error = run(SCENARIOS[key][0], m)
+    assert m.is_grad_enabled(), "the scenario left gradients off"
+    return found, error
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("key", agreeing)
+def test_agrees_with_pytorch(key, backend, facades):
+    found, error = outcome(key, facades[backend])
+    expected = outcome(key, facades["torch"])[0] if HAS_TORCH else RECORDED[key]
+    if (text := difference(json.loads(json.dumps(found)), json.loads(json.dumps(expected)))) is not None:
+        raise AssertionError(text) from error
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("key", SCENARIOS)
+def test_pytorch_says_what_was_recorded(key, facades):
+    found, error = outcome(key, facades["torch"])
+    if (text := difference(json.loads(json.dumps(found)), RECORDED[key])) is not None:
+        raise AssertionError(text) from error
+
+
+@pytest.mark.parametrize("key", differing)
+def test_differs_on_purpose(key, facades):
+    """Both backends give the same, and not what PyTorch gives: the reason is in docs/differences.md."""
+    found = [json.loads(json.dumps(outcome(key, facades[backend])[0])) for backend in BACKENDS]
+    assert difference(found[0], found[-1]) is None
+    assert difference(found[0], RECORDED[key]) is not None
+
+
+def test_there_are_enough():
+    assert len(SCENARIOS) >= 250
+    assert sorted(RECORDED) == sorted(SCENARIOS)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.filterwarnings("ignore")
+def test_random_programs_agree(seed, backend, facades):
+    try:
+        expected = Machine(facades["torch"], seed).log
+    except Impossible:
+        pytest.skip("PyTorch cannot run this program")
+    found = Machine(facades[backend], seed).log
+    for n, (ours, theirs) in enumerate(zip(found, expected)):
+        assert difference(ours, theirs) is None, f"entry {n}: {ours}, and PyTorch: {theirs}, after {found[:n]}"
+    assert len(found) == len(expected)
