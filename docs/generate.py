@@ -77,7 +77,9 @@ def call(op):
 
     others = [f"`{alias}`" for alias, name in ops.ALIASES.items() if name == op.name]
     place = op.module.removeprefix("fastgrad").removeprefix(".")
-    return f"`{place and place + '.'}{op.name}{signature(op.bind)}`" + (f" (also {', '.join(others)})" if others else "")
+    return f"`{place and place + '.'}{op.name}{signature(op.bind)}`" + (
+        f" (also {', '.join(others)})" if others else ""
+    )
 
 
 def rows_by_module():

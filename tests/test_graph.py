@@ -289,6 +289,7 @@ def test_a_directory_that_is_not_there_is_an_error():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning", "ignore:.*multi-threaded:DeprecationWarning")
 def test_a_forked_process_leaves_the_files_alone(tmp_path):
     with save_on_disk(tmp_path):
         y = fg.exp(leaf())

@@ -342,6 +342,10 @@ def edge_gradient():
     return RuntimeError("backward from a GradientEdge needs a gradient: its output has no shape to make one of")
 
 
+def edge_zeros():
+    return RuntimeError("materialize_grads: a GradientEdge that does not know its shape cannot be given zeros")
+
+
 def unused_input():
     return RuntimeError(
         "One of the differentiated Tensors appears to not have been used in the graph. "
@@ -522,9 +526,7 @@ def function_keyword(name, keyword):
 
 
 def function_count(name, expected, got):
-    return RuntimeError(
-        f"function {name} returned an incorrect number of gradients (expected {expected}, got {got})"
-    )
+    return RuntimeError(f"function {name} returned an incorrect number of gradients (expected {expected}, got {got})")
 
 
 def function_tangents(name, expected, got):
@@ -582,9 +584,7 @@ def differentiated_twice():
 
 
 def edge_no_grad():
-    return RuntimeError(
-        "It is not possible to get the gradient edge for a Tensor that does not require gradients"
-    )
+    return RuntimeError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
 
 
 def increments(value):

@@ -28,7 +28,7 @@ def is_tensor(value):
 
 
 def lifted(values):
-    """The class of the first value that stands for many, or carries a tangent (`fastgrad.func`); None if there is none."""
+    """The class of the first value that stands for many, or carries a tangent (`fastgrad.func`), or None."""
     for value in values:
         if hasattr(type(value), "_lifts"):
             return type(value)

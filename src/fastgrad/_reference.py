@@ -31,10 +31,10 @@ from ._reference_tensor import increment_version as _increment_version
 name = "reference"
 
 __all__ = [
-    "AccumulateGrad", "FunctionNode", "Node", "Saved", "Tensor", "_anomaly", "_increment_version", "_pop_saved_hooks", "_push_saved_hooks",
-    "_set_anomaly", "_set_grad_enabled", "_set_inference", "_set_numpy_guard", "_set_saved_hooks_disabled",
-    "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "grad", "is_grad_enabled",
-    "is_inference_mode_enabled", "name", "new_function_node", "reaches_beyond", "tensor",
+    "AccumulateGrad", "FunctionNode", "Node", "Saved", "Tensor", "_anomaly", "_increment_version", "_pop_saved_hooks",
+    "_push_saved_hooks", "_set_anomaly", "_set_grad_enabled", "_set_inference", "_set_numpy_guard",
+    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "grad",
+    "is_grad_enabled", "is_inference_mode_enabled", "name", "new_function_node", "reaches_beyond", "tensor",
 ]  # fmt: skip
 
 

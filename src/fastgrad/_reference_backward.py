@@ -318,12 +318,13 @@ class Backward(Run):
 
 
 def _places(where, value):
-    """A Tensor, a GradientEdge or a sequence of them, as a tuple."""
-    items = value if type(value) in (tuple, list) else (value,)
+    """A Tensor, a GradientEdge or an iterable of them, as a tuple."""
+    one = isinstance(value, (Tensor, GradientEdge, np.ndarray, str)) or not hasattr(type(value), "__iter__")
+    items = (value,) if one else tuple(value)
     for item in items:
         if not isinstance(item, (Tensor, GradientEdge)):
             raise _errors.not_tensor(where, item)
-    return tuple(items)
+    return items
 
 
 def _edge_of(place):

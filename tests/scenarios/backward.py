@@ -173,6 +173,16 @@ def inputs_as_one_tensor(m):
 
 
 @scenario
+def inputs_and_outputs_in_any_iterable(m):
+    x, w = m.leaf(1, 2), m.leaf(3, 4)
+    named = {"x": x, "w": w}
+    got = m.grad((t for t in [(x * w).sum(), x.sum()]), named.values())
+    (x * w).sum().backward(inputs=named.values())
+    m.backward(iter([x.sum()]), inputs=iter([x]))
+    return [got, x.grad, w.grad]
+
+
+@scenario
 def inputs_that_are_inner_tensors(m):
     x = m.leaf(1, 2)
     y = x * 3
@@ -387,7 +397,7 @@ def which_nodes_may_run_again(m):
     return out
 
 
-@scenario
+@scenario(differs="a node that saved nothing runs again")
 def a_second_backward_through_a_write_of_a_part(m):
     x = m.leaf(1, 2)
     y = x.clone()

@@ -418,3 +418,61 @@ def a_gradient_set_to_a_result_of_its_own_leaf(m):
         return x
 
     return dies(make, collect=True)
+
+
+def passed(m):
+    """A Function that passes its input on, times 2."""
+
+    class Passed(m.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+    return Passed.apply
+
+
+@scenario(differs="the cycle is collected")
+def hooks_that_know_later_results(m):
+    out = []
+    for between in (lambda x: x * 2, passed(m), lambda x: m.halves(x)[1]):
+        for kind in ("register_hook", "register_post_accumulate_grad_hook"):
+
+            def make(token, between=between, kind=kind):
+                x, known = m.leaf(1, 2), []
+                getattr(x, kind)(lambda *args: (known, token, None)[-1])
+                y = between(x)
+                known.append(y * 3)
+
+            out.append(dies(make, collect=True)[1])
+    return out
+
+
+@scenario(differs="the cycle is collected")
+def hooks_registered_after_the_results_that_they_know(m):
+    out = []
+    for between in (lambda x: x * 2, passed(m), lambda x: m.halves(x)[1]):
+        for which in range(3):
+
+            def make(token, between=between, which=which):
+                x = m.leaf(1, 2)
+                y = between(x)
+                z = y * y
+                (x, y, z)[which].register_hook(lambda *args: (z, token, None)[-1])
+
+            out.append(dies(make, collect=True)[1])
+    return out
+
+
+@scenario(differs="the cycle is collected")
+def node_hooks_that_know_later_results(m):
+    def make(token):
+        y = passed(m)(m.leaf(1, 2) * 1)
+        z = y * y
+        y.grad_fn.register_hook(lambda *args: (z, token, None)[-1])
+        y.grad_fn.next_functions[0][0].register_prehook(lambda *args: (z, None)[-1])
+
+    return dies(make, collect=True)

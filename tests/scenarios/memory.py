@@ -70,14 +70,6 @@ def pack_and_unpack_at_each_backward(m):
 
 
 @scenario
-def what_is_unpacked_for_one_of_two_inputs(m):
-    seen, x, w = [], m.leaf(1, 2), m.leaf(3, 4)
-    with m.graph.saved_tensors_hooks(lambda t: t, lambda t: (seen.append(1), t)[1]):
-        y = (x * w).sum()
-    return [m.grad(y, x), len(seen)]
-
-
-@scenario
 def nested_pairs_the_inner_one_is_used(m):
     seen, x = [], m.leaf(1, 2)
     outer = m.graph.saved_tensors_hooks(lambda t: (seen.append("outer"), t)[1], lambda t: t)

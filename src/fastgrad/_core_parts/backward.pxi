@@ -201,7 +201,7 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
         raise _errors.grad_shape(leaf.shape, held.shape)
     if held.a.root.flags & FG_UNTRACKED and not fg_thread.inference:
         raise _errors.write_inference("backward")
-    if not b.objects and held.node is None and adds_at_once(held.a, <fg_array*>grad):
+    if not b.objects and adds_at_once(held.a, <fg_array*>grad):
         add_into(held.a, <fg_array*>grad)
         held.a.root.version += 1
         return 0
@@ -209,7 +209,7 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
         held = <Tensor>leaf._grad
         if held is None:
             return set_grad(leaf, <Tensor?>private_copy(b, grad))
-        if b.objects or held.node is not None or not held.a.flags & FG_WRITEABLE:
+        if b.objects or not held.a.flags & FG_WRITEABLE:
             return set_grad(leaf, <Tensor?>ADD.op(held, as_object(b, grad)))
         add_into(held.a, <fg_array*>grad)
         held.a.root.version += 1
@@ -330,7 +330,7 @@ cdef int attend(Backward b, Node node, void** grads, bint needed) except -1:
 cdef int retain(Backward b, object tensor, void* grad) except -1:
     """``.grad`` of an inner Tensor whose gradient is kept; a new Tensor each time."""
     cdef Tensor t
-    if tensor is None:
+    if tensor is None or b.objects and not is_tensor(<object>grad):
         return 0
     t = <Tensor>tensor
     with accumulating:

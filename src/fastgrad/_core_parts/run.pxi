@@ -205,7 +205,9 @@ cdef list listed(object value, where, bint optional):
         return list(value)
     if optional:
         return [value]
-    raise _errors.not_tensor(where, value)
+    if not hasattr(value, "__next__") and not hasattr(value, "__iter__") or isinstance(value, (np.ndarray, str)):
+        raise _errors.not_tensor(where, value)
+    return list(value)
 
 
 cdef list places_only(list values, where):
@@ -234,6 +236,14 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     run_graph(roots, starts, wanted, keep, create_graph, True)
 
 
+cdef Tensor zeros_for(object place, bint requires_grad):
+    """The gradient of an input that the outputs do not depend on."""
+    like = (place.shape, place.dtype) if is_tensor(place) else place.like
+    if like is None:
+        raise _errors.edge_zeros()
+    return from_array(np.zeros(*like), requires_grad)
+
+
 def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False, allow_unused=False,
          materialize_grads=False):
     roots = places_only(listed(outputs, "grad", False), "grad")
@@ -248,7 +258,7 @@ def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=Fal
     starts = root_grads(roots, gradients)
     found = run_graph(roots, starts, wanted, keep, create_graph, False)
     if materialize_grads:
-        found = [from_array(np.zeros(x.shape, x.dtype), create_graph) if g is None else g for x, g in zip(wanted, found)]
+        found = [zeros_for(x, create_graph) if g is None else g for x, g in zip(wanted, found)]
     elif not allow_unused and any([g is None for g in found]):
         raise _errors.unused_input()
     return tuple(found)
@@ -299,3 +309,27 @@ cdef bint is_end(fg_edge* ends, size_t count, fg_edge edge) noexcept:
     return False
 
 
+def leaf_of(ndarray array):
+    """A Tensor on the array's memory that requires grad: of one that a gradient is taken with respect to."""
+    cdef Tensor x = new_tensor(wrap_nd(array))
+    x.requires = True
+    return tracked(x)
+
+
+def value_and_gradient(y, Tensor x, bint alone):
+    """A float and an ndarray, where `y` is a real scalar that leads to `x` and, unless `alone`, to no other leaf.
+
+    None otherwise. It is what `fastgrad.func` does anyway, in one call.
+    """
+    cdef Tensor out
+    cdef Tensor g
+    if not is_tensor(y):
+        return None
+    out = <Tensor>y
+    if out.a.ndim or not is_real(out.a) or not wants_grad(out) or not alone and reaches_beyond((out,), (x,)):
+        return None
+    found = run_graph([out], [new_tensor(filled(out.a, 1.0))], [x], False, False, False)
+    if found[0] is None:
+        return None
+    g = <Tensor>found[0]
+    return float(out), to_nd(g.a)

@@ -19,6 +19,8 @@ from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact
 _zeros_like = TABLE["zeros_like"]
 _asarray, _grad, _set_grad_enabled = backend.asarray, backend.grad, backend._set_grad_enabled
 _in_inference_mode = backend.is_inference_mode_enabled
+_value_and_gradient = getattr(backend, "value_and_gradient", lambda y, x, alone: None)  # the compiled backend's
+_leaf_of = getattr(backend, "leaf_of", lambda a: _asarray(a).requires_grad_())
 
 
 def _scalar(where, out):
@@ -67,11 +69,13 @@ def _fast(function, args, kwargs):
     a = args[0]
     if levels() or a.dtype.kind != "f" or _in_inference_mode():
         return None
-    x = _asarray(a)
-    x.requires_grad = True
+    x = _leaf_of(a)
     before = _set_grad_enabled(True)
     try:
         y = function(x, *args[1:], **kwargs)
+        found = _value_and_gradient(y, x, not before)
+        if found is not None:
+            return found[1], found[0]
         if type(y) is not Tensor or y.ndim or not y.requires_grad or y.dtype.kind != "f":
             return np.zeros(a.shape, a.dtype), _scalar("grad(f)(*args)", y).item()
         record = before and reaches_beyond((y,), (x,))
