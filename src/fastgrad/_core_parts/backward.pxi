@@ -274,7 +274,7 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
         busy = True
         if special:
             apply_objects(b, run, node, grads, needed)
-        elif not needed or none_of(node, grads):
+        elif not needed or node.extra is not None and none_of(node, grads):
             for i in range(node.n.nin):
                 send(run, node.n.edges[i], NULL)
         elif node.row.multi:
@@ -283,7 +283,7 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
             apply_arrays(b, run, node, <fg_array**>grads)
         if not b.keep:
             release_saved(node)  # once no run is busy with it, this one included
-            if isinstance(node, FunctionNode):
+            if node.extra is not None and isinstance(node, FunctionNode):
                 node._release()
     finally:
         if busy:

@@ -81,6 +81,16 @@ cdef extern from *:
     fg_thread_state fg_thread
     bint fg_grad_enabled
 
+cdef extern from *:
+    """
+    #if defined(__GNUC__)
+    #define FG_RARELY(x) __builtin_expect(!!(x), 0)
+    #else
+    #define FG_RARELY(x) (x)
+    #endif
+    """
+    bint FG_RARELY(bint) noexcept
+
 cdef extern from "<stdbool.h>":
     ctypedef bint c_bool "bool"
 

@@ -265,7 +265,7 @@ cdef inline void link(Node node, int i, fg_node* n, uint32_t nr) noexcept:
 cdef inline void save(Node node, int i, fg_array* a) noexcept:
     node.saved[i] = fg_array_keep(a)
     node.versions[i] = a.root.version
-    if a.root.flags & FG_UNTRACKED:
+    if FG_RARELY(a.root.flags & FG_UNTRACKED):
         fg_thread.special |= SAVED_UNTRACKED  # `note_special` raises
 
 
@@ -343,7 +343,7 @@ cdef void release_saved(Node node) noexcept:
             node.saved[i] = NULL
             node.freed = True
             fg_array_drop(a)
-    if node.extra is not None:
+    if FG_RARELY(node.extra is not None):
         release_extra(node)
 
 
@@ -367,7 +367,7 @@ cdef void release_edges(Node node) noexcept:
             owner = owner_of(node.n.edges[i].node)
             if node.n.edges[i].node.seq == FG_SEQ_LEAF:
                 (<fg_sink*>node.n.edges[i].node).edges -= 1
-                if (<Tensor>owner).extra is not None:
+                if FG_RARELY((<Tensor>owner).extra is not None):
                     forget_accumulator(<Tensor>owner)
             node.n.edges[i].node = NULL
             if Py_REFCNT(owner) == 1 and bury(owner):

@@ -15,14 +15,14 @@ cdef inline Tensor new_tensor(fg_array* a_take):
         fg_array_drop(a_take)
         raise
     t.a = a_take
-    if fg_thread.inference and a_take.refs == 1 and a_take.root == a_take:
+    if FG_RARELY(fg_thread.inference) and a_take.refs == 1 and a_take.root == a_take:
         a_take.flags |= FG_UNTRACKED  # new memory
     return t
 
 
 cdef inline int came_from(Tensor out, Node node) except -1:
     """`node` made `out`."""
-    if fg_thread.special or anomaly:
+    if FG_RARELY(fg_thread.special | anomaly):
         note_special(node)
     out.node = node
     if node.shown:

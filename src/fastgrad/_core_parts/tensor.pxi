@@ -376,7 +376,11 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return operate(FLOOR_DIVIDE, x, y), operate(REMAINDER, x, y)
 
     def __matmul__(x, y):
-        if not is_operand(x) or not is_operand(y):
+        if is_tensor(x) and is_tensor(y):
+            out = matmul(MAT, <Tensor>x, <Tensor>y)
+            if out is not None:
+                return out
+        elif not is_operand(x) or not is_operand(y):
             return NotImplemented
         return call(MAT, (x, y), {})
 
