@@ -121,6 +121,21 @@ def through_an_attribute_of_a_context_set_later():
     return z
 
 
+def through_a_hook_of_the_input_of_a_function():
+    x = fg.ones(3, requires_grad=True)
+    y = Double.apply(x)
+    x.register_hook(lambda g: y and None)
+    return y
+
+
+def through_a_hook_before_a_function():
+    x, later = fg.ones(3, requires_grad=True) * 2, []
+    x.register_hook(lambda g: later and None)
+    y = Double.apply(x)
+    later.append(y)
+    return y
+
+
 def through_a_packed_result():
     x = fg.ones(3, requires_grad=True)
     with fg.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t):
@@ -150,6 +165,8 @@ CYCLES = [
     through_a_hook_after_accumulation,
     through_an_attribute_of_a_context,
     through_an_attribute_of_a_context_set_later,
+    through_a_hook_of_the_input_of_a_function,
+    through_a_hook_before_a_function,
     through_a_packed_result,
     through_a_packed_value_and_what_is_added_to_it_later,
 ]

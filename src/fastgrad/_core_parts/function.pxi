@@ -16,6 +16,32 @@ cdef class FunctionNode(Node):
                       if self.saved[i] != NULL])
 
 
+# Cython has the slots of a subclass call those that its base was declared with, not those put in their place.
+
+cdef traverseproc function_traverse_attributes = NULL
+cdef inquiry function_clear_attributes = NULL
+
+
+cdef int function_traverse(PyObject* o, visitproc visit, void* arg) noexcept:
+    cdef int stop = function_traverse_attributes(o, visit, arg)
+    return stop if stop else visit_edges(o, visit, arg)
+
+
+cdef int function_clear(PyObject* o) noexcept:
+    function_clear_attributes(o)
+    release_edges(<Node>o)
+    return 0
+
+
+cdef void _install_function_slots():
+    global function_traverse_attributes, function_clear_attributes
+    cdef TypeSlots* slots = <TypeSlots*><PyObject*>FunctionNode
+    function_traverse_attributes, function_clear_attributes = slots.tp_traverse, slots.tp_clear
+    slots.tp_traverse, slots.tp_clear = function_traverse, function_clear
+
+_install_function_slots()
+
+
 def new_function_node(cls, tuple inputs):
     """An instance of `cls` whose edges lead to where the inputs (Tensor or None) come from now."""
     cdef FunctionNode node

@@ -420,11 +420,14 @@ cdef inquiry node_clear_attributes = NULL
 
 
 cdef int node_traverse(PyObject* o, visitproc visit, void* arg) noexcept:
+    cdef int stop = node_traverse_attributes(o, visit, arg)
+    return stop if stop else visit_edges(o, visit, arg)
+
+
+cdef int visit_edges(PyObject* o, visitproc visit, void* arg) noexcept:
     cdef fg_node* n = <fg_node*>(<char*>o + node_offset)
     cdef uint32_t i
-    cdef int stop = node_traverse_attributes(o, visit, arg)
-    if stop:
-        return stop
+    cdef int stop
     for i in range(n.nin):
         if n.edges[i].node != NULL:
             stop = visit(owner_of(n.edges[i].node), arg)
