@@ -346,6 +346,11 @@ def edge_zeros():
     return RuntimeError("materialize_grads: a GradientEdge that does not know its shape cannot be given zeros")
 
 
+def leaf_moved():
+    """A leaf that was written in place, and recorded, after it was used as a leaf."""
+    return RuntimeError("leaf variable has been moved into the graph interior")
+
+
 def unused_input():
     return RuntimeError(
         "One of the differentiated Tensors appears to not have been used in the graph. "

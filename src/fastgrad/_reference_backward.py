@@ -288,6 +288,8 @@ class Backward(Run):
         return g.clone() if self.create_graph else Tensor._of(np.array(g, order="C"))
 
     def _accumulate(self, leaf, g):
+        if g is not None and leaf._node is not None:
+            raise _errors.leaf_moved()
         if g is not None and leaf._requires_grad:
             with accumulating:
                 self._add(leaf, g)

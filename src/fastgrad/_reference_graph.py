@@ -156,6 +156,8 @@ class AccumulateGrad(Node):
     __slots__ = ("variable",)
 
     def __init__(self, variable):
+        if not (is_tensor(variable) and variable.requires_grad and variable.grad_fn is None):
+            raise TypeError("AccumulateGrad objects are made by operations on leaves that require grad")
         self._begin((), outputs=[like(variable._array)], seq=LEAF)
         self.variable = variable
         self._hooks = {0: variable._hooks}

@@ -262,13 +262,15 @@ class Packed:
 def _pack_operands(node, read, operands):
     """Hand what a node saves of its operands to the hooks; `read` are the positions."""
     for i in read:
+        if not modes.saved_hooks:  # a hook has left its context
+            return
         operand = operands[i]
         node.saved[i] = Packed(operand if isinstance(operand, Tensor) else connected(node.saved[i], node._edges[i]))
     node.checks = []
 
 
 def _pack_results(node, results):
-    if any(is_array(out) for out in node.saved[-1]):
+    if modes.saved_hooks and any(is_array(out) for out in node.saved[-1]):
         node.saved[-1] = [Packed(placed(result, (node, nr))) for nr, result in enumerate(results)]
         node.checks = []
 

@@ -167,6 +167,8 @@ cdef int apply_leaf(Backward b, fg_run* run, fg_node* n, void** grad) except -1:
         if extra is not None and extra.prehooks:
             given = run_prehooks("AccumulateGrad", extra.prehooks, [as_object(b, grad[0])])
             replace(b, &grad[0], given[0])
+        if grad[0] != NULL and leaf.node is not None:
+            raise _errors.leaf_moved()
         if grad[0] != NULL and leaf.requires:
             accumulate(b, leaf, grad[0])
         if extra is None:
@@ -192,6 +194,8 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
     cdef Tensor held
     if not b.objects and not same_shape(<fg_array*>grad, leaf.a):  # somebody gave it other data
         raise _errors.grad_shape(leaf.shape, shape_of(<fg_array*>grad))
+    if not b.objects and is_complex((<fg_array*>grad).dtype) and not is_complex(leaf.a.dtype):
+        raise _errors.grad_dtype(leaf.dtype, descr_of(<fg_array*>grad))
     if leaf._grad is None:
         mine = private(b, grad)
         if leaf._grad is None:

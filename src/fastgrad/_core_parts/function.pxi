@@ -148,7 +148,7 @@ cdef class Saved:
     cdef uint32_t nr
     cdef Packed held
 
-    def __cinit__(self, Tensor tensor, output_of=None, uint32_t nr=0):
+    def __cinit__(self, Tensor tensor not None, output_of=None, uint32_t nr=0):
         if tensor.a.root.flags & FG_UNTRACKED and fg_grad_enabled:
             raise _errors.save_inference()
         self.a, self.version, self.nr = fg_array_keep(tensor.a), tensor.a.root.version, nr
@@ -157,6 +157,7 @@ cdef class Saved:
         else:
             wants_grad(tensor)
             self.tensor, self.node, self.nr = tensor, tensor.node, tensor.nr
+            track(tensor)  # for the collector, which comes to it through the context
         if fg_thread.special:
             self.held = packed(self.place(self.a))
             like = like_of(self.a)

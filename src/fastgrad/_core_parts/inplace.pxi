@@ -173,6 +173,8 @@ cdef object inplace(object op, object target, tuple others, dict options):
         node = in_place_node(row, operands, mask, t.a, options)
         refuse_untracked()
         keep_old_value(node, t.a)
+        if fg_thread.special:
+            pack_operands(node)
         if t.view is not None:
             copied = slices_node(t, node)
     if result is None:
@@ -185,6 +187,17 @@ cdef object inplace(object op, object target, tuple others, dict options):
             node.versions[node.n.nin] = t.a.root.version
         rebase(t, node, copied)
     return t
+
+
+cdef int pack_operands(Node node) except -1:
+    """Hand the saved operands to the hooks on saved values now: if one of those raises, nothing has been written."""
+    cdef fg_array* out = node.saved[node.n.nin]
+    node.saved[node.n.nin] = NULL
+    try:
+        note_special(node)
+    finally:
+        node.saved[node.n.nin] = out
+    return 0
 
 
 cdef bint result_is_fused(Row row, dict options):

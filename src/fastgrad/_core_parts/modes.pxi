@@ -49,7 +49,7 @@ def _set_numpy_guard(enabled):
     return bool(before)
 
 
-def _increment_version(Tensor t):
+def _increment_version(Tensor t not None):
     """Count a write that the core has not seen."""
     t.a.root.version += 1
 
@@ -147,7 +147,7 @@ cdef int note_special(Node node) except -1:
         return 0
     for i in range(node.n.nin + 1):
         a = node.saved[i]
-        if a == NULL or a.data == NULL or a.flags & FG_WEAK:
+        if a == NULL or a.data == NULL or a.flags & FG_WEAK or fg_thread.saved_hooks == NULL:
             continue
         p = packed(saved_value(node, i))
         node.saved[i] = described(a)

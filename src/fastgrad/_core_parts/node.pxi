@@ -51,7 +51,7 @@ cdef class Node:
 
     def name(self):
         """The node's name, such as ``'MulBackward'``."""
-        return self.row.op.grad_name
+        return type(self).__name__ if self.row is None else self.row.op.grad_name
 
     @property
     def next_functions(self):
@@ -149,14 +149,12 @@ cdef object add_hook(dict hooks, hook):
     return Handle(hooks, hook)
 
 
+@cython.auto_pickle(False)
 cdef class AccumulateGrad:
     """The end of a graph at a leaf: adds the gradient into ``variable.grad``."""
 
     cdef readonly object variable
     cdef object __weakref__
-
-    def __init__(self, variable):
-        self.variable = variable
 
     def name(self):
         """The node's name."""
@@ -309,6 +307,11 @@ cdef int show_reachable(object hook) except -1:
             track(o)
             if (<Tensor>o).node is not None:
                 show_below((<Tensor>o).node)
+        elif isinstance(o, Node):
+            show_below(<Node>o)
+        elif isinstance(o, Saved):
+            if (<Saved>o).node is not None:
+                show_below((<Saved>o).node)
         elif type(o) is type(pow_call):  # but for its globals
             stack += [o.__closure__, o.__defaults__, o.__kwdefaults__, o.__dict__]
         else:

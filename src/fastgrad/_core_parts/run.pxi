@@ -39,9 +39,7 @@ cdef list root_grads(list roots, list gradients):
         raise _errors.gradient_count(len(roots), len(gradients))
     for i, (root, g) in enumerate(zip(roots, gradients)):
         if not is_tensor(root):
-            if g is None:
-                g = edge_one(root)
-            out.append(g if is_operand_object(g) else to_tensor(g, "backward"))
+            out.append(edge_gradient(i, root, g))
             continue
         t = <Tensor>root
         if not wants_grad(t):
@@ -75,11 +73,43 @@ cdef list root_grads(list roots, list gradients):
     return out
 
 
+cdef object edge_like(object edge):
+    """Shape and dtype of the result that a GradientEdge stands for; None where nobody knows them."""
+    cdef Node node
+    if edge.like is not None:
+        return edge.like
+    if isinstance(edge.node, AccumulateGrad):
+        return edge.node.variable.shape, edge.node.variable.dtype
+    node = <Node?>edge.node
+    if node.extra is not None and node.extra.outs is not None:
+        return node.extra.outs[edge.output_nr] if edge.output_nr < len(node.extra.outs) else None
+    if node.saved[node.n.nin] != NULL:
+        return shape_of(node.saved[node.n.nin]), descr_of(node.saved[node.n.nin])
+    return None
+
+
+cdef object edge_gradient(int i, object edge, object g):
+    """The cotangent that a run starts with at a GradientEdge, checked against what is known of it."""
+    if g is None:
+        return edge_one(edge)
+    if not is_operand_object(g):
+        g = to_tensor(g, "backward")
+    like = edge_like(edge)
+    if like is None:
+        return g
+    if tuple(g.shape) != tuple(like[0]):
+        raise _errors.gradient_shape(i, g.shape, like[0])
+    if (g.dtype.kind == "c") != (like[1].kind == "c"):
+        raise _errors.gradient_dtype(i, g.dtype, like[1])
+    return g if g.dtype == like[1] or not is_tensor(g) else cast(<Tensor>g, like[1])
+
+
 cdef Tensor edge_one(object edge):
     """The cotangent of a GradientEdge that none is given for."""
-    if edge.like is None:
+    like = edge_like(edge)
+    if like is None:
         raise _errors.edge_gradient()
-    shape, dtype = edge.like
+    shape, dtype = like
     if np.prod(shape) != 1:
         raise _errors.not_scalar(shape)
     if dtype.kind == "c":

@@ -523,7 +523,8 @@ cdef AccumulateGrad accumulate_grad(Tensor leaf):
     if reference is not None:
         found = reference()
     if found is None or found.variable is not leaf:
-        found = AccumulateGrad(leaf)
+        found = AccumulateGrad.__new__(AccumulateGrad)
+        found.variable = leaf
         ACCUMULATORS[<uintptr_t><void*>leaf] = weakref_ref(found, _Forget(<uintptr_t><void*>leaf))
     return found
 
