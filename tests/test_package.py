@@ -35,8 +35,9 @@ def python(*args, **kwargs):
 
 
 def test_import_takes_at_most_15_ms_over_that_of_numpy():
-    # The processor's time, and the least of a few: others use this machine too.
-    code = "import numpy, time; t = time.process_time(); import fastgrad; print(time.process_time() - t)"
+    # The processor's time, and the least of a few: others use this machine too. This thread's time: those that NumPy's
+    # BLAS has just started idle for a while, which is not fastgrad's doing.
+    code = "import numpy, time; t = time.thread_time(); import fastgrad; print(time.thread_time() - t)"
     times = []
     for _ in range(30):
         times.append(float(python("-c", code)))
