@@ -20,7 +20,6 @@ MODULES = (
     "shaping",
     "reductions",
     "linalg",
-    "decompositions",
     "views",
     "composites",
 )  # as they need each other
@@ -82,20 +81,32 @@ def call(op):
     )
 
 
+def made_in(module):
+    """The names of the rows that are made in `module`, one call each."""
+    calls = [node for node in ast.walk(ast.parse(getsource(module))) if isinstance(node, ast.Call) and node.args]
+    named = [node.args[0] for node in calls if isinstance(node.func, ast.Name) and node.func.id == "_op"]
+    return [first.value for first in named if isinstance(first, ast.Constant)]
+
+
 def rows_by_module():
     """The modules of the table in order, each with the rows that it makes."""
     from fastgrad import _creation, ops
 
     hidden = {*ops.INTERNAL, *_creation.__all__}  # `zeros_like` is a row, and the public one a creation function
-    placed, modules = set(), {}
-    for name in MODULES:
-        module = import_module(f"fastgrad.ops.{name}")
-        own = {id(value) for value in vars(module).values() if isinstance(value, ops.Op)} - placed
-        modules[module] = [op for op in ops.TABLE.values() if id(op) in own and op.name not in hidden]
-        placed |= own
-    left = [op.name for op in ops.TABLE.values() if id(op) not in placed and op.name not in ops.INTERNAL]
+    later = [name for names in ops.LATER.values() for name in names]
+    modules = {import_module(f"fastgrad.ops.{name}"): [] for name in (*MODULES, *later)}
+    makers = {name: module for module in modules for name in made_in(module)}
+    for module in modules:  # rows that are made in a loop belong to the first module that has them
+        for value in vars(module).values():
+            if isinstance(value, ops.Op):
+                makers.setdefault(value.name, module)
+    for name, op in ops.TABLE.items():
+        if name in makers and name not in hidden:
+            modules[makers[name]].append(op)
+    modules = {module: rows for module, rows in modules.items() if rows}
+    left = [op.name for op in ops.TABLE.values() if op.name not in makers and op.name not in ops.INTERNAL]
     if left:
-        raise SystemExit(f"rows that no module of {', '.join(MODULES)} is known to make: {', '.join(left)}")
+        raise SystemExit(f"rows that no module is known to make: {', '.join(left)}")
     return modules
 
 

@@ -57,7 +57,7 @@ def register():
     """`fg.register_op` for one test: the table is as before afterwards."""
     import fastgrad as fg
 
-    before = dict(fg.ops.TABLE)
+    before = dict(fg.ops.load_all())
     yield fg.register_op
     for name in set(fg.ops.TABLE) - set(before):
         del fg.ops.TABLE[name]

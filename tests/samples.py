@@ -7,7 +7,7 @@ import numpy as np
 
 import fastgrad as fg
 from fastgrad import _reference as reference
-from fastgrad.ops import TABLE, case
+from fastgrad.ops import INTERNAL, TABLE, case, load_all
 
 try:
     from fastgrad import _core as core
@@ -239,5 +239,15 @@ def as_read(op, operands):
     return [(a + np.conj(np.swapaxes(a, -1, -2))) / 2]
 
 
-ROWS = list(TABLE)
+#: Where the functions are whose names rows have.
+NAMESPACES = {"fastgrad": np, "fastgrad.linalg": np.linalg, "fastgrad.fft": np.fft}
+
+
+def numpy_function(name):
+    """NumPy's function of a row's name, or None."""
+    namespace = NAMESPACES.get(TABLE[name].module)
+    return None if name in INTERNAL else getattr(namespace, name, None)
+
+
+ROWS = list(load_all())
 ELEMENTWISE = [name for name, op in TABLE.items() if op.elementwise]

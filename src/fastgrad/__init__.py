@@ -10,13 +10,15 @@ Autograd is PyTorch's, name for name; array functions, dtypes and values are Num
 tensor([2., 4., 6.])
 """
 
+from importlib import import_module as _import_module
+
 from numpy import (  # noqa: I001  a table, and numpy's bool under its own name
     complex64, complex128, e, euler_gamma, finfo, float16, float32, float64, iinfo, inf, int8, int16, int32, int64,
     isdtype, nan, newaxis, pi, uint8, uint16, uint32, uint64,
 )  # fmt: skip
 from numpy import bool_ as bool
 
-from . import _creation, autograd, linalg, ops
+from . import _creation, autograd, ops
 from ._backend import Tensor, backend_name, register_op
 from ._backend import public as _public
 from ._creation import *  # noqa: F403
@@ -28,27 +30,45 @@ from .autograd import (
 __version__ = "0.1.0"
 
 #: Modules that most programs do without: imported when they are first asked for.
-_LATER = ("func",)
+_LATER = ("func", "linalg")
+
+#: Modules of public functions that are no rows, imported like them.
+_MORE = ()
 
 _public = {name: function for name, function in _public.items() if name not in _creation.__all__}
 globals().update(_public)
 
-__all__ = [
+_names = [
     "Tensor", "autograd", "backend_name", "bool", "can_cast", "complex64", "complex128", "e", "enable_grad",
     "euler_gamma", "finfo", "float16", "float32", "float64", "iinfo", "inf", "inference_mode", "int8", "int16",
-    "int32", "int64", "is_grad_enabled", "is_inference_mode_enabled", "isdtype", "linalg", "nan", "newaxis",
+    "int32", "int64", "is_grad_enabled", "is_inference_mode_enabled", "isdtype", "nan", "newaxis",
     "no_grad", "ops", "pi", "register_op", "result_type", "set_grad_enabled", "uint8", "uint16", "uint32", "uint64",
     *_creation.__all__, *_public, *_LATER,
 ]  # fmt: skip
 
 
-def __getattr__(name):
-    if name not in _LATER:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
+def _rest():
+    """The public functions that `import fastgrad` leaves for later, by name."""
+    from ._backend import functions
 
-    return import_module(f".{name}", __name__)
+    rest = functions("fastgrad")
+    for name in _MORE:
+        module = _import_module(f".{name}", __name__)
+        rest.update((public, getattr(module, public)) for public in module.__all__)
+    return {name: value for name, value in rest.items() if name not in _names}
+
+
+def __getattr__(name):
+    if name in _LATER:
+        return _import_module(f".{name}", __name__)
+    if name == "__all__":
+        return [*_names, *_rest()]
+    if not name.startswith("_"):
+        globals().update(_rest())
+        if name in globals():
+            return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_names, *_rest()})

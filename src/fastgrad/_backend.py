@@ -11,7 +11,7 @@ from functools import wraps
 from importlib import import_module
 
 from . import _errors
-from .ops import ALIASES, INTERNAL, TABLE, register
+from .ops import ALIASES, INTERNAL, TABLE, load, load_all, register
 
 
 def _choose():
@@ -42,9 +42,28 @@ if hasattr(os, "register_at_fork"):  # or a child may find the lock held by a th
     )
 
 
+_made = {}  # the public function of every row that was asked for: there is one
+
+
+def function(name):
+    """The public function of a row that is loaded."""
+    op = TABLE[name]
+    made = _made.get(name)
+    if made is None or made[0] is not op:
+        made = _made[name] = op, _function(op)
+    return made[1]
+
+
 def functions(module):
-    """The public functions of the rows that live in a module, by name."""
-    return {name: _function(op) for name, op in TABLE.items() if op.module == module and name not in INTERNAL}
+    """The public functions of the rows that live in a module, by name and alias."""
+    load(module)
+    return _loaded(module)
+
+
+def _loaded(module):
+    found = {name: function(name) for name, op in list(TABLE.items()) if op.module == module and not op.users}
+    found.update((alias, found[name]) for alias, name in ALIASES.items() if name in found)
+    return {name: made for name, made in found.items() if name not in INTERNAL}
 
 
 def _function(op):
@@ -59,12 +78,8 @@ def _function(op):
     return named
 
 
-#: The public function of every row of the top level, by name and alias.
-public = functions("fastgrad")
-public.update((alias, public[name]) for alias, name in ALIASES.items())
-
-
-_OWN = frozenset((*TABLE, *ALIASES))  # the names that `register_op` will not give away
+#: The public functions of the top level that are there from the start, by name and alias.
+public = _loaded("fastgrad")
 
 
 def backend_name():
@@ -121,6 +136,7 @@ def register_op(name, fn, signature, **row):
     >>> x.grad
     tensor([3., 2., 1.])
     """
-    if name in _OWN:
+    op = load_all().get(ALIASES.get(name, name))
+    if op is not None and not op.users:
         raise ValueError(f"an operation named {name!r} is registered already, by fastgrad itself")
     return backend.bind(register(name, fn, signature, users=True, **row))

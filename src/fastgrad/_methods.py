@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _errors
 from ._repr import INVALID, show
-from .ops import ALIASES, TABLE
+from .ops import ALIASES, TABLE, load
 
 
 def lookup(name):
@@ -191,9 +191,11 @@ _IN_BOTH = ("matmul", "matrix_transpose", "tensordot")  # of NumPy's top level a
 
 def _numpy_row(func):
     """The row that does what the NumPy function `func` does, or None."""
+    module = _MODULES.get("numpy" if func.__name__ in _IN_BOTH else func.__module__)
+    if lookup(func.__name__) is None:
+        load(module)
     op = lookup(func.__name__)
-    module = "numpy" if func.__name__ in _IN_BOTH else func.__module__
-    return op if op is not None and op.module == _MODULES.get(module) else None
+    return op if op is not None and op.module == module else None
 
 
 class TensorMethods:

@@ -76,7 +76,7 @@ def gather():
         "versions": versions,
         "backend": fg.backend_name(),
         "extension": extension,
-        "rows": len(fg.ops.TABLE),
+        "rows": len(fg.ops.load_all()),
         "loops": None if core is None else {name: sorted(found) for name, found in core.loops_found().items()},
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -75,9 +75,14 @@ def doc(summary, call, shows, notes=""):
     return "\n".join(text)
 
 
-def complete(op):
+def describe(options):
+    """Say what further options are: name, or ``row.name``, to (type, sentence)."""
+    OPTIONS.update(options)
+
+
+def complete(op, text):
     """Put Parameters and Returns between the summary and the rest of a row's docstring."""
-    summary, _, rest = op.doc.partition("\n\n")
+    summary, _, rest = text.partition("\n\n")
     parameters = []
     for name in op.operands:
         parameters += [f"{name} : sequence of array_like" if op.variadic else f"{name} : array_like"]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._doc import complete
+
 #: Every row of fastgrad, by name, in the order of registration.
 TABLE: dict[str, Op] = {}
 
@@ -135,9 +137,9 @@ class Op:
     """
 
     __slots__ = (
-        "_bind", "batch", "cases", "differentiable", "doc", "elementwise", "fn", "holomorphic", "indexed", "into",
+        "_bind", "_doc", "batch", "cases", "differentiable", "elementwise", "fn", "holomorphic", "indexed", "into",
         "joint", "jvp", "kinks", "linear", "loop", "module", "multi", "name", "named", "near", "operands", "options", "saves",
-        "signature", "types", "variadic", "view", "vjp",
+        "signature", "types", "users", "variadic", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
@@ -161,7 +163,8 @@ class Op:
         self.near, self.cases, self.kinks = near, tuple(cases), tuple(kinks)
         self.loop, self.view, self.multi, self.holomorphic, self.into = loop, view, multi, holomorphic, into
         self.batch, self.linear, self.jvp, self.named = batch, linear, jvp, named
-        self.doc, self.module = doc, module
+        self._doc, self.module = doc, module
+        self.users = False
         self.indexed = "index" in self.options  # an index may hold values that stand for many
         self._bind = bind
         self._check()
@@ -195,6 +198,11 @@ class Op:
         unknown = self.saves - {"out", *self.operands}
         if unknown:
             raise ValueError(f"{self.name}: saves names no operand: {', '.join(sorted(unknown))}")
+
+    @property
+    def doc(self):
+        """The docstring of the public function, with what the row itself knows filled in."""
+        return self._doc if self.users else complete(self, self._doc)
 
     @property
     def derived(self):
@@ -291,6 +299,7 @@ def register(name, fn, signature, *, users=False, **row):
     if name in TABLE and not users:
         raise ValueError(f"an operation named {name!r} is registered already")
     op = Op(name, fn, signature, **row)
+    op.users = users
     if users:
         _ = op.bind  # a signature that is none is refused now; fastgrad's own wait, for the sake of the import
     TABLE[name] = op
