@@ -21,4 +21,5 @@ include "_core_parts/function.pxi"   # the nodes of custom Functions
 include "_core_parts/backward.pxi"   # one run through the graph
 include "_core_parts/tensor.pxi"     # the Tensor class
 include "_core_parts/run.pxi"        # backward and grad
+include "_core_parts/fused.pxi"      # expressions written in place
 include "_core_parts/public.pxi"     # what the other modules call

@@ -33,7 +33,7 @@ name = "reference"
 __all__ = [
     "AccumulateGrad", "FunctionNode", "Node", "Saved", "Tensor", "_anomaly", "_increment_version", "_pop_saved_hooks",
     "_push_saved_hooks", "_set_anomaly", "_set_grad_enabled", "_set_inference", "_set_numpy_guard",
-    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "grad",
+    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "fused", "grad",
     "is_grad_enabled", "is_inference_mode_enabled", "name", "new_function_node", "reaches_beyond", "tensor",
 ]  # fmt: skip
 
@@ -48,6 +48,21 @@ def bind(op):
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__ = op.doc, op.module
     return function
+
+
+def fused(function):
+    """What writes ``function(*inputs)``, a tuple, into the ndarrays `outputs`, which may be inputs.
+
+    ``fused(function)(inputs, outputs)``: inputs are ndarrays that broadcast to the outputs' shape, or Python floats.
+    """
+
+    def run(inputs, outputs):
+        with np.errstate(all="ignore"):
+            results = function(*inputs)
+        for out, result in zip(outputs, [np.array(result) for result in results], strict=True):
+            np.copyto(out, result, casting="same_kind")
+
+    return run
 
 
 def tensor(data, *, dtype=None, requires_grad=False):

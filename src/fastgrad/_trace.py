@@ -185,6 +185,15 @@ def forward_program(op, options=None):
     return _emit(trace, [trace.lift(out)], op.operands)
 
 
+def several_program(function, count):
+    """The program of an expression of `count` values that gives a tuple, and which of the values it reads."""
+    trace = Trace()
+    names = [f"x{i}" for i in range(count)]
+    results = _traced(function, [trace.input(name) for name in names], None)
+    program = _emit(trace, [trace.lift(result) for result in results], names)
+    return program, [names.index(name) for name in program.inputs]
+
+
 def vjp_program(op, wanted, options=None):
     """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
     trace = Trace()
@@ -253,4 +262,4 @@ def _emit(trace, results, names, aliases=None):
     )
 
 
-__all__ = ["NotElementwise", "Program", "Sym", "forward_program", "vjp_program"]
+__all__ = ["NotElementwise", "Program", "Sym", "forward_program", "several_program", "vjp_program"]

@@ -98,6 +98,7 @@ cdef extern from "fg.h" nogil:
     enum:
         FG_MAXDIMS
         FG_MAXREGS
+        FG_MAXINOUT
     ctypedef enum fg_status:
         FG_OK
         FG_NOMEM

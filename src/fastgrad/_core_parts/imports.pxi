@@ -12,6 +12,6 @@ from _thread import RLock
 from contextvars import ContextVar
 
 from ._methods import GradientEdge, Handle, TensorMethods, frozen, lifted, plain, pow_call
-from ._trace import NotElementwise, forward_program, vjp_program
+from ._trace import NotElementwise, forward_program, several_program, vjp_program
 from .ops import TABLE
 from .ops._row import Like
