@@ -13,7 +13,7 @@ from pathlib import Path
 
 PAGE = Path(__file__).with_name("operations.md")
 STUB = Path(__file__).parents[1] / "src" / "fastgrad" / "__init__.pyi"
-LINALG = STUB.with_name("linalg.pyi")
+STUBBED = ("linalg", "fft")  # public modules whose functions are made from rows
 MODULES = (
     "elementwise",
     "indexing",
@@ -142,7 +142,11 @@ def main():
     import stubs
 
     late = 0
-    for path, text in ((PAGE, page()), (STUB, stubs.stub()), (LINALG, stubs.linalg_stub())):
+    written = {PAGE: page(), STUB: stubs.stub()}
+    for name in STUBBED:
+        module = import_module(f"fastgrad.{name}")
+        written[STUB.parent.joinpath(*name.split(".")).with_suffix(".pyi")] = stubs.module_stub(module)
+    for path, text in written.items():
         if "--check" not in sys.argv[1:]:
             path.write_text(text, encoding="utf-8")
         elif not path.exists() or path.read_text(encoding="utf-8") != text:

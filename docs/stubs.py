@@ -131,26 +131,40 @@ def row_function(name, op):
     return f"def {name}({parameters(op.bind, typed)}) -> {given}: ..."
 
 
-LINALG_HEAD = """\
+MODULE_HEAD = """\
 # Written by docs/generate.py from the table; do not edit.
 from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
-from . import Tensor
+from {package} import Tensor
 {shared}
 """
 
 
-def linalg_stub():
-    """The text of the stub of `fastgrad.linalg`."""
+def module_stub(module):
+    """The text of the stub of a public module whose functions are, most of them, made from rows."""
     import fastgrad as fg
-    from fastgrad import ops
+    from fastgrad import _backend, ops
 
-    own = {name: op for name, op in ops.TABLE.items() if op.module == "fastgrad.linalg" and name not in ops.INTERNAL}
-    shared = "\n".join(f"from . import {name} as {name}" for name in fg.linalg.__all__ if name not in own)
-    lines = [LINALG_HEAD.format(shared=shared)]
-    for named in {op.named.__name__: op.named for op in own.values() if op.named is not None}.values():
-        lines += [f"class {named.__name__}(NamedTuple):", *(f"    {field}: Tensor" for field in named._fields), ""]
-    lines += [row_function(name, op) for name, op in own.items()]
-    return "\n".join(lines) + "\n"
+    made = {id(function): op for op, function in _backend._made.values()}
+    dots = "." * module.__name__.count(".")
+    functions, shared, rows, classes = [], [], [], {}
+    for name in module.__all__:
+        value = getattr(module, name)
+        op = made.get(id(value))
+        if name in fg.__all__ and getattr(fg, name) is value:
+            shared.append(f"from {dots} import {name} as {name}")
+        elif op is not None:
+            rows.append(row_function(name, op))
+        elif inspect.isclass(value) and hasattr(value, "_fields"):
+            classes[name] = value
+        elif inspect.isfunction(value) or inspect.isbuiltin(value):
+            functions.append(f"def {name}({parameters(value)}) -> {RESULTS.get(name, 'Any')}: ...")
+        if op is not None and op.named is not None and op.module != "fastgrad":
+            classes[op.named.__name__] = op.named
+    lines = [MODULE_HEAD.format(package=dots, shared="\n".join(shared))]
+    for named in classes.values():
+        lines += [f"class {named.__name__}(NamedTuple):", *(f"    {field}: Any" for field in named._fields), ""]
+    return "\n".join([*lines, *functions, *rows]) + "\n"
+
