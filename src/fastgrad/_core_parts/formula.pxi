@@ -388,7 +388,7 @@ cdef list direct_vjp(Node node, Tensor g, list wanted):
     cdef dict options
     if node.direct and (row.elementwise or row.fused):
         return program_vjp(node, g, wanted)
-    if row.code == SUM and like != NULL and like.dtype == g.a.dtype:
+    if row.code == SUM and node.direct and like != NULL and like.dtype == g.a.dtype:
         options = <dict>node.options
         if options["axis"] is None and not options["keepdims"]:
             return [apply(BROADCAST_TO_ROW, (g,), {"shape": shape_of(like)})]

@@ -7,15 +7,18 @@ cdef Row MULTIPLY = row_named("multiply")
 cdef Row GETITEM_ROW = row_named("getitem")
 cdef Row BROADCAST_TO_ROW = row_named("broadcast_to")
 cdef Row PUT_ADD_ROW = row_named("put_add")
-cdef dict WHOLE = {"axis": None, "dtype": None, "keepdims": False}   # a sum over everything
-cdef dict WHOLE_MEAN = {"axis": None, "keepdims": False}
+cdef Row SUM_ROW = row_named("sum")
+cdef Row MEAN_ROW = row_named("mean")
+cdef dict WHOLE = SUM_ROW.op.bind(None)[1]        # a sum over everything
+cdef dict WHOLE_MEAN = MEAN_ROW.op.bind(None)[1]
 
 
 cdef object apply_special(Row row, tuple operands, dict options):
     cdef Tensor x = <Tensor>operands[0]
     if row.code == SUM or row.code == MEAN:
-        if row.code == SUM and options["dtype"] is not None:
-            return None
+        for key, value in options.items():
+            if value is not None and key != "axis" and key != "keepdims":
+                return None
         out = sum_all(row, x) if options["axis"] is None and options["keepdims"] is False else None
         return sum_axes(row, x, options) if out is None else out
     elif row.code == RESHAPE:

@@ -65,8 +65,6 @@ cdef Row OR = row_named("bitwise_or")
 cdef Row XOR = row_named("bitwise_xor")
 cdef Row LEFT = row_named("bitwise_left_shift")
 cdef Row RIGHT = row_named("bitwise_right_shift")
-cdef Row SUM_ROW = row_named("sum")
-cdef Row MEAN_ROW = row_named("mean")
 cdef dict UFUNC_ROWS = {op.fn: row_of(op) for op in TABLE.values()
                         if op.elementwise and not op.options and isinstance(op.fn, np.ufunc)}
 UFUNC_ROWS[np.matmul] = MAT
@@ -480,17 +478,19 @@ cdef class Tensor(_TensorBase, TensorMethods):
         (_, value), options = TABLE["setitem"].bind(self, value, plain(index))
         inplace(TABLE["setitem"], self, (value,), options)
 
-    def sum(self, axis=None, dtype=None, keepdims=False):
+    def sum(self, axis=None, dtype=None, keepdims=False, **options):
         """The sum over all elements or over `axis`; see `fastgrad.sum`."""
-        if axis is None and dtype is None and keepdims is False:
+        if axis is None and dtype is None and keepdims is False and not options:
             out = sum_all(SUM_ROW, self)
             if out is not None:
                 return out
-        return call(SUM_ROW, (self,), {"axis": axis, "dtype": dtype, "keepdims": keepdims})
+        return call(SUM_ROW, (self,), SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, **options)[1])
 
-    def mean(self, axis=None, keepdims=False):
+    def mean(self, axis=None, dtype=None, keepdims=False, **options):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
-        return call(MEAN_ROW, (self,), {"axis": axis, "keepdims": keepdims})
+        if dtype is not None:
+            options["dtype"] = dtype
+        return call(MEAN_ROW, (self,), MEAN_ROW.op.bind(self, axis=axis, keepdims=keepdims, **options)[1])
 
 
 cdef Extra leaf_extra(Tensor leaf):
