@@ -48,7 +48,7 @@ def _lifted_class(operands, options):
     found = lifted(operands)
     if found is None and "index" in options:
         index = options["index"]
-        found = lifted(index if type(index) is tuple else (index,))
+        found = lifted(index if isinstance(index, tuple) else (index,))
     return found
 
 

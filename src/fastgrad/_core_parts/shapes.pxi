@@ -424,7 +424,7 @@ cdef bint window_of(fg_array* a, object index, Window* w) except *:
     cdef Py_ssize_t start, stop, step, i
     cdef bint ellipsis = False
     w.ndim, w.data = 0, a.data
-    items = index if type(index) is tuple else (index,)
+    items = index if type(index) is tuple else tuple(index) if isinstance(index, tuple) else (index,)
     for item in items:
         if item is Ellipsis:
             if ellipsis:

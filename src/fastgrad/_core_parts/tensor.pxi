@@ -42,7 +42,7 @@ cdef inline object operate(Row row, object x, object y):
 cdef object lifted_index(dict options):
     """The class of a lifted part of an index, which then runs the operation; None if there is none."""
     index = options.get("index")
-    return lifted(index if type(index) is tuple else (index,))
+    return lifted(index if isinstance(index, tuple) else (index,))
 
 
 cdef object operate_in_place(Row row, Tensor t, object y):

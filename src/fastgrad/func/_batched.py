@@ -117,7 +117,7 @@ def _direct(name, reflected):
 
 
 def _getitem_direct(self, index):
-    parts = index if type(index) is tuple else (index,)
+    parts = index if isinstance(index, tuple) else (index,)
     for part in parts:
         if type(part) not in PLAIN_PARTS:
             operands, options = _getitem.bind(self, index)

@@ -48,15 +48,6 @@ class Dual(Lifted):
     def __bool__(self):
         return bool(self.primal)
 
-    def __int__(self):
-        return int(self.primal)
-
-    def __float__(self):
-        return float(self.primal)
-
-    def __complex__(self):
-        return complex(self.primal)
-
     def __index__(self):
         return self.primal.__index__()
 
@@ -130,7 +121,7 @@ def _direct(name, reflected, scalar, both):
 
 
 def _getitem_direct(self, index):
-    for part in index if type(index) is tuple else (index,):
+    for part in index if isinstance(index, tuple) else (index,):
         if type(part) not in PLAIN_PARTS:
             operands, options = TABLE["getitem"].bind(self, index)
             return apply(TABLE["getitem"], operands, options)
@@ -222,18 +213,22 @@ def _through_vjp(op, level, tangents, out, primals, options):
     given = [t for t in tangents if t is not None]
 
     outs = out if op.multi else (out,)
+    inexact = [part.dtype.kind in "fc" for part in outs]
     turned = op.holomorphic and any(part.dtype.kind == "c" for part in (*outs, *primals) if hasattr(part, "dtype"))
 
     def pulled(*us):
         """As the engine does it: conjugated before and after, real for what is real."""
-        us = tuple(map(_conj, us)) if turned else us
+        us = iter(map(_conj, us) if turned else us)
+        us = tuple([next(us) if floats else _zeros_like(part) for part, floats in zip(outs, inexact)])
         found = op.vjps(us if op.multi else us[0], out, primals, options, wanted)
         found = [_conj(v) if turned and hasattr(v, "dtype") else v for v, want in zip(found, wanted) if want]
         return [(v, t) for v, t in zip(found, given) if v is not None]
 
     with below(level):  # nothing in this knows of the level
-        found = gradients(pulled, [_zeros_like(part) for part in outs])
-    return found if op.multi else found[0]
+        found = gradients(pulled, [_zeros_like(part) for part, floats in zip(outs, inexact) if floats])
+    found = iter(found)
+    tangents = [next(found) if floats else None for floats in inexact]
+    return tangents if op.multi else tangents[0]
 
 
 # ---------------------------------------------------------------- elementwise rows: by their slopes
@@ -333,6 +328,10 @@ class Jet:
             return op.fn(*operands, **options)
         values = [part.value if type(part) is Jet else part for part in operands]
         out, total = op(*values, **options), None
+        if op.jvp is not None:  # its slope is no factor, as that of `abs` of a complex number
+            tangents = tuple(part.slope if type(part) is Jet else None for part in operands)
+            known = any(t is not None for t in tangents)
+            return Jet(out, op.jvp(tangents, out, *values, **options) if known else None)
         for i, part in enumerate(operands):
             if type(part) is Jet and part.slope is not None and op.vjp is not None and op.vjp[i] is not None:
                 term = op.vjp[i](part.slope, out, *values, **options)

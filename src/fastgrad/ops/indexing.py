@@ -18,15 +18,26 @@ from .elementwise import where
 # ---------------------------------------------------------------- helpers --
 
 
+class Index(tuple):
+    """An index in the form that `as_index` gives it, so that it is not made twice."""
+
+    __slots__ = ()
+
+
 def as_index(index):
     """An index in the form the rows want: a tuple with one Ellipsis, sequences and tensors as arrays of their own.
 
     The Ellipsis makes NumPy give a 0-d view, not a scalar, for a single element; arrays are copied because
-    the graph keeps the index, and the caller may change theirs. Idempotent but for the copies.
+    the graph keeps the index, and the caller may change theirs.
     """
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple(_plain(part) for part in parts)
-    return parts if any(part is Ellipsis for part in parts) else (*parts, Ellipsis)
+    if type(index) is Index:
+        return index
+    parts = [_plain(part) for part in (index if isinstance(index, tuple) else (index,))]
+    for part in parts:
+        if part is Ellipsis:
+            return Index(parts)
+    parts.append(Ellipsis)
+    return Index(parts)
 
 
 def _plain(part):
