@@ -146,13 +146,18 @@ typedef struct fg_step {
     fg_loop loop;
     uint16_t nin, out;
     uint16_t in[4];
+    uint8_t reduces; /* of a program along rows: FG_SUM or FG_MAX of a row; 0: elementwise */
 } fg_step;
+enum { FG_SUM = 1, FG_MAX = 2 };
+/* What a register of a program along rows holds: a value for each element, for each row, or one for all. */
+enum { FG_EACH = 0, FG_PER_ROW = 1, FG_SINGLE = 2 };
 
 typedef struct fg_program {
     uint16_t ninputs, nconsts, ntemps, noutputs, nsteps;
     intptr_t block;                    /* elements of one block; from fg_program_finish */
     int16_t reuse_input, reuse_output; /* output whose memory may be that input's: see fg_program_finish; or -1 */
     uint8_t *itemsize;                 /* of each register */
+    uint8_t *place;                    /* of each register of a program along rows: FG_EACH, ... */
     char *consts;                      /* 16 bytes for each constant */
     fg_step *steps;
 } fg_program;
@@ -168,6 +173,11 @@ void fg_program_free(fg_program *p);
 /* Run over arrays that broadcast to the outputs' shape (all outputs have one shape; C order, or the memory of
  * input 0 as reuse_* allows). Inputs are aligned and have their register's itemsize. Pure arithmetic. */
 void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs);
+
+/* Run a program along `rows` rows of n elements, all of them in C order. The loops are called as NumPy calls them for
+ * arrays of shape (rows, n) and (rows, 1). FG_NOMEM: no room for temporaries. */
+fg_status fg_program_run_rows(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t rows,
+                              intptr_t n);
 
 /* ---------------------------------------------------------------- kernels: loops NumPy has not -- */
 

@@ -20,9 +20,9 @@ fg_program *fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, i
     const size_t steps_at = (sizeof(fg_program) + 15) & ~(size_t)15;
     const size_t consts_at = (steps_at + (size_t)nsteps * sizeof(fg_step) + 15) & ~(size_t)15;
     const size_t itemsize_at = consts_at + 16 * (size_t)nconsts;
-    char *block = fg_mem_alloc(itemsize_at + (size_t)registers);
+    char *block = fg_mem_alloc(itemsize_at + 2 * (size_t)registers);
     if (!block) return NULL;
-    memset(block, 0, itemsize_at + (size_t)registers);
+    memset(block, 0, itemsize_at + 2 * (size_t)registers);
     fg_program *p = (fg_program *)(void *)block;
     p->ninputs = (uint16_t)ninputs;
     p->nconsts = (uint16_t)nconsts;
@@ -33,6 +33,7 @@ fg_program *fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, i
     p->steps = (fg_step *)(void *)(block + steps_at);
     p->consts = block + consts_at;
     p->itemsize = (uint8_t *)(block + itemsize_at);
+    p->place = p->itemsize + registers;
     return p;
 }
 

@@ -22,6 +22,9 @@ class Program(NamedTuple):
     scalars; a step is ``(op, input registers, output register)``; `outputs` names the register of each
     result, which may be an input or a constant; `kinds` has ``T`` or ``?`` (bool) for each register.
     Temporaries that are no longer needed share a register.
+
+    The program of a rowwise row runs along the last axis: a register of kind ``R`` (``r``: bool) has one value for each
+    row, the input ``count`` is the length of a row, and the steps ``sum`` and ``max`` reduce one.
     """
 
     inputs: tuple
@@ -29,6 +32,11 @@ class Program(NamedTuple):
     steps: tuple
     outputs: tuple
     kinds: str
+
+    @property
+    def result_kind(self):
+        """The kind of the first result's register."""
+        return self.kinds[self.outputs[0]]
 
 
 class Sym:
@@ -82,12 +90,17 @@ for _dunder, _name in {
     setattr(Sym, f"__{_dunder}__", _operator(_name))
 
 
+_OF_ELEMENTS = {"T": "T", "R": "T", "?": "?", "r": "?"}  # kinds of registers: of what dtype the elements are
+_ALONG_ROWS = ("sum", "mean", "max", "peak", "expand_dims")
+
+
 class Trace:
     """The nodes of one formula: ``("input", name)``, ``("const", value)`` or ``(op, *indices)``."""
 
-    def __init__(self):
+    def __init__(self, rows=False):
         self.nodes = []
         self.kinds = []
+        self.rows = rows
         self._known = {}
 
     def _node(self, key, kind):
@@ -111,7 +124,9 @@ class Trace:
 
     def apply(self, op, operands, options):
         if not op.elementwise:
-            if op.derived:
+            if self.rows and op.name in _ALONG_ROWS:
+                return self._along_rows(op.name, *operands, **options)
+            if op.derived or (self.rows and op.rowwise):
                 return op.fn(*operands, **options)
             raise NotElementwise(f"{op.name} is not elementwise")
         if options:
@@ -124,9 +139,30 @@ class Trace:
             return operands[0]
         syms = [self.lift(value) for value in operands]
         takes, _, gives = op.types.partition(">")
-        if len(syms) != len(takes) or any(self.kinds[sym.index] != kind for sym, kind in zip(syms, takes)):
-            raise NotElementwise(f"{op.name} of {''.join(self.kinds[sym.index] for sym in syms)} has no program")
+        kinds = [self.kinds[sym.index] for sym in syms]
+        if len(syms) != len(takes) or any(_OF_ELEMENTS[kind] != taken for kind, taken in zip(kinds, takes)):
+            raise NotElementwise(f"{op.name} of {''.join(kinds)} has no program")
+        if self.rows and not any(kind in "T?" and not self._single(sym) for kind, sym in zip(kinds, syms)):
+            gives = "R" if gives == "T" else "r"
         return Sym(self, self._node((op, *(sym.index for sym in syms)), gives))
+
+    def _single(self, sym):
+        """Whether there is one value for all rows."""
+        node = self.nodes[sym.index]
+        return node[0] == "const" or node == ("input", "count")
+
+    def _along_rows(self, name, x, axis, keepdims=None, **options):
+        """A reduction of rows, or a change of shape that rows do not see."""
+        if axis not in (-1, (-1,)) or any(value is not None for value in options.values()):
+            raise NotElementwise(f"{name} has options, or does not run along the last axis")
+        if name == "expand_dims":
+            return x
+        if type(x) is not Sym or self.kinds[x.index] != "T" or self._single(x):
+            raise NotElementwise(f"{name} of one value for each row")
+        if name == "mean":
+            return self._along_rows("sum", x, -1) / self.input("count")
+        reduced = Sym(self, self._node((TABLE["sum" if name == "sum" else "max"], x.index), "R"))
+        return TABLE["where"](TABLE["isfinite"](reduced), reduced, 0) if name == "peak" else reduced
 
     @staticmethod
     def _small_power(base, exponent):
@@ -179,10 +215,10 @@ def _traced(expression, operands, options):
 
 def forward_program(op, options=None):
     """The program of a composite row's expression, of its operands in order."""
-    trace = Trace()
+    trace = Trace(op.rowwise)
     operands = _operand_syms(trace, op)
     out = _traced(op.fn, operands, options)
-    return _emit(trace, [trace.lift(out)], op.operands)
+    return _emit(trace, [trace.lift(out)], (*op.operands, "count"))
 
 
 def several_program(function, count):
@@ -196,20 +232,24 @@ def several_program(function, count):
 
 def vjp_program(op, wanted, options=None):
     """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
-    trace = Trace()
-    g = trace.input("g")
+    trace = Trace(op.rowwise)
+    kind = forward_program(op, options).result_kind if op.rowwise else "T"
+    g = trace.input("g", kind)
     operands = _operand_syms(trace, op)
     if op.derived:
         out = trace.lift(_traced(op.fn, operands, options))
         grads = _reverse(trace, g, out, operands, wanted)
         aliases = {out.index: trace.input("out").index}
-    elif op.elementwise:
-        grads = _traced(op.vjps, (g, trace.input("out"), operands, options or {}, wanted), None)
+    elif op.elementwise or op.rowwise:
+        grads = _traced(op.vjps, (g, trace.input("out", kind), operands, options or {}, wanted), None)
         aliases = {}
     else:
         raise NotElementwise(f"{op.name} is not elementwise")
     results = [trace.lift(0.0 if grad is None else grad) for grad, want in zip(grads, wanted) if want]
-    return _emit(trace, results, ("g", "out", *op.operands), aliases)
+    program = _emit(trace, results, ("g", "out", *op.operands, "count"), aliases)
+    if op.rowwise and program.result_kind != "T":
+        raise NotElementwise("a cotangent with one value for each row")
+    return program
 
 
 def _emit(trace, results, names, aliases=None):
@@ -228,7 +268,7 @@ def _emit(trace, results, names, aliases=None):
     consts = [i for i in order if nodes[i][0] == "const"]
     computed = [i for i in order if nodes[i][0] not in ("input", "const")]
     outputs = [same.get(sym.index, sym.index) for sym in results]
-    if any(trace.kinds[i] == "?" for i in outputs):
+    if any(trace.kinds[i] in "?r" for i in outputs):
         raise NotElementwise("a result is a truth value, which has another dtype")
     last = {}  # node -> the last step that reads it
     for i in computed:
@@ -242,7 +282,7 @@ def _emit(trace, results, names, aliases=None):
 
     for i in (*inputs, *consts):
         new_register(i)
-    free, steps = {"T": [], "?": []}, []
+    free, steps = {kind: [] for kind in _OF_ELEMENTS}, []
     for i in computed:
         sources = [same.get(j, j) for j in nodes[i][1:]]
         if i in outputs or not free[trace.kinds[i]]:

@@ -416,6 +416,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
             f = row.formula(mask)
             if f is not None and suits(f, node, g):
                 return apply_program(run, node, f, grads, mask)
+        elif row.rowwise:
+            if node.direct and rows_vjp(run, node, g):
+                return 0
         elif row.code == SUM or row.code == MEAN:
             if node.direct:
                 return sum_vjp(run, node, g)

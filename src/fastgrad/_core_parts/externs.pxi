@@ -160,16 +160,25 @@ cdef extern from "fg.h" nogil:
         uint16_t nin
         uint16_t out
         uint16_t in_ "in"[4]
+        uint8_t reduces
+    enum:
+        FG_SUM
+        FG_MAX
+        FG_EACH
+        FG_PER_ROW
+        FG_SINGLE
     ctypedef struct fg_program:
         int reuse_input
         int reuse_output
         uint8_t* itemsize
+        uint8_t* place
         char* consts
         fg_step* steps
     fg_program* fg_program_new(int ninputs, int nconsts, int ntemps, int noutputs, int nsteps)
     void fg_program_finish(fg_program*)
     void fg_program_free(fg_program*)
     void fg_program_run(const fg_program*, fg_array** inputs, fg_array** outputs)
+    fg_status fg_program_run_rows(const fg_program*, fg_array** inputs, fg_array** outputs, intptr_t rows, intptr_t n)
 
     fg_loop fg_kernel_find(const char* name, int dtype)
     void fg_copy(fg_array* to, fg_array* source)

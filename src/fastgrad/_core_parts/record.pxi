@@ -327,6 +327,10 @@ cdef object apply(Row row, tuple operands, dict options):
             if out is not None:
                 return out
         return row.fn(*operands, **options)
+    elif row.rowwise and direct:
+        out = apply_rows(row, operands, options)
+        if out is not None:
+            return out
     elif row.code != PLAIN and direct:
         out = apply_special(row, operands, options)
         if out is not None:

@@ -44,6 +44,7 @@ cdef class Formula:
 cdef enum:
     G = -1
     OUT = -2
+    COUNT = -3
     COMPUTED = 0
     INPUT = 1
     CONST = 2
@@ -61,7 +62,7 @@ cdef Formula make_formula(object program, tuple operands):
     f.nresults = len(program.outputs)
     for i in range(f.ninputs):
         name = program.inputs[i]
-        f.sources[i] = G if name == "g" else OUT if name == "out" else operands.index(name)
+        f.sources[i] = operands.index(name) if name in operands else {"g": G, "out": OUT, "count": COUNT}[name]
         f.input_kinds[i] = ord(program.kinds[i])
         if f.sources[i] == OUT:
             f.reads_out = True
@@ -125,7 +126,12 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
             result = register in outputs
             number.append(first + (ntemps + outputs.index(register) if result else temps.index(register)))
         for register in range(total):
-            p.itemsize[<int>number[register]] = size if program.kinds[register] == "T" else 1
+            kind = program.kinds[register]
+            p.itemsize[<int>number[register]] = size if kind in "TR" else 1
+            p.place[<int>number[register]] = FG_PER_ROW if kind in "Rr" else FG_EACH
+        for register in range(first):
+            if register >= f.ninputs or f.sources[register] == COUNT:
+                p.place[register] = FG_SINGLE
         for i in range(nconsts):
             value = program.consts[i]
             if code == FG_FLOAT32:
@@ -134,6 +140,9 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
                 (<double*>(p.consts + 16 * i))[0] = value
         for i in range(nsteps):
             op, sources, register = program.steps[i]
+            if not op.elementwise:
+                p.steps[i].reduces = FG_SUM if op.name == "sum" else FG_MAX
+                op = TABLE["add" if op.name == "sum" else "maximum"]
             loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
             if loop.fn == NULL or len(sources) > 4:
                 fg_program_free(p)
@@ -159,6 +168,7 @@ cdef class Row:
     cdef int nin, code
     cdef bint elementwise, derived, differentiable, holomorphic, view, multi, variadic
     cdef bint plain_call           # the public call's arguments are the operands as they stand
+    cdef bint rowwise              # an expression along an axis, and its vjp another
     cdef bint fused                # a derived row whose expression is one program
     cdef fg_loop loops[CODES]      # by the operands' common type number
     cdef uint8_t out_code[CODES]
@@ -179,7 +189,7 @@ cdef class Row:
         self.variadic = op.variadic
         self.code = SPECIAL.get(op.name, PLAIN)
         self.elementwise, self.derived = op.elementwise, op.derived
-        self.differentiable = op.differentiable
+        self.differentiable, self.rowwise = op.differentiable, op.rowwise
         self.holomorphic, self.view, self.multi = op.holomorphic, op.view, op.multi
         self.options = options
         self.plain_call = op._bind is None or op._bind.__name__ == op.name
@@ -219,7 +229,8 @@ cdef class Row:
             row = make_row(self.op, options)
             try:
                 row.forward = make_formula(forward_program(self.op, options), self.op.operands)
-                row.fused = row.forward is not None and self.nin <= 3 and row.forward.result_kind[0] == COMPUTED
+                row.fused = row.derived and row.forward is not None and self.nin <= 3 \
+                    and row.forward.result_kind[0] == COMPUTED
             except NotElementwise:
                 pass
             if self.variants is None or len(self.variants) >= 64:

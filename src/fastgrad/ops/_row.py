@@ -16,7 +16,7 @@ TABLE: dict[str, Op] = {}
 
 _GRAD_NAMES = {
     "multiply": "MulBackward", "subtract": "SubBackward", "divide": "DivBackward", "power": "PowBackward",
-    "scalar_power": "PowBackward", "negative": "NegBackward", "copy_slices": "CopySlices",
+    "scalar_power": "PowBackward", "negative": "NegBackward", "copy_slices": "CopySlices", "padded": "PadBackward",
 }  # fmt: skip
 
 LOOPS = {"where": 3, "erf": 1}  # the loops of csrc, and how many operands each takes
@@ -106,6 +106,9 @@ class Op:
         Pinned gradients of ``out.sum()`` at special points (None: no gradient).
     types : str
         Kinds of operands and result of an elementwise row: ``T`` the common dtype, ``?`` bool.
+    rowwise : bool
+        `fn` and `vjp` are expressions in elementwise rows, `sum`, `mean` and `peak` along the option `axis` of one real
+        operand, so that a backend may run them row by row where that axis is the last.
     loop : str or None
         Name of a compiled inner loop of csrc for a row whose `fn` is not a ufunc.
     view : bool
@@ -138,14 +141,14 @@ class Op:
 
     __slots__ = (
         "_bind", "_doc", "batch", "cases", "differentiable", "elementwise", "fn", "holomorphic", "indexed", "into",
-        "joint", "jvp", "kinks", "linear", "loop", "module", "multi", "name", "named", "near", "operands", "options", "saves",
+        "joint", "jvp", "kinks", "linear", "loop", "module", "multi", "name", "named", "near", "operands", "options", "rowwise", "saves",
         "signature", "types", "users", "variadic", "view", "vjp",
     )  # fmt: skip
 
     def __init__(
         self, name, fn, signature, *, vjp=DERIVED, saves="", near=(-2.0, 2.0), cases=(), kinks=(), types=None,
         loop=None, view=False, multi=False, joint=False, holomorphic=True, into=None, bind=None, batch=None,
-        linear=None, jvp=None, named=None, doc="", module="fastgrad",
+        linear=None, jvp=None, named=None, rowwise=False, doc="", module="fastgrad",
     ):  # fmt: skip
         operands, _, options = signature.partition(";")
         self.name, self.fn, self.signature = name, fn, signature
@@ -164,7 +167,7 @@ class Op:
         self.loop, self.view, self.multi, self.holomorphic, self.into = loop, view, multi, holomorphic, into
         self.batch, self.linear, self.jvp, self.named = batch, linear, jvp, named
         self._doc, self.module = doc, module
-        self.users = False
+        self.users, self.rowwise = False, rowwise
         self.indexed = "index" in self.options  # an index may hold values that stand for many
         self._bind = bind
         self._check()
@@ -244,14 +247,14 @@ class Op:
         count = code.co_argcount
         names = code.co_varnames[: count + code.co_kwonlyargcount]
         parts = list(names[: count - len(defaults)])
-        parts += [f"{name}={value!r}" for name, value in zip(names[count - len(defaults) : count], defaults)]
+        parts += [f"{name}={_shown(value)}" for name, value in zip(names[count - len(defaults) : count], defaults)]
         rest = count + code.co_kwonlyargcount
         if code.co_flags & 0x04:  # CO_VARARGS
             parts.append("*" + code.co_varnames[rest])
         elif code.co_kwonlyargcount:
             parts.append("*")
         given = self._bind.__kwdefaults__ or {}
-        parts += [f"{name}={given[name]!r}" if name in given else name for name in names[count:]]
+        parts += [f"{name}={_shown(given[name])}" if name in given else name for name in names[count:]]
         if code.co_flags & 0x08:  # CO_VARKEYWORDS
             parts.append("**" + code.co_varnames[rest + bool(code.co_flags & 0x04)])
         return ", ".join(parts)
@@ -292,6 +295,12 @@ class Op:
 
     def __repr__(self):
         return f"<operation {self.name}({self.signature})>"
+
+
+def _shown(default):
+    """A default as `inspect` can read it: one that is no literal is shown as an ellipsis."""
+    literal = default is None or type(default) in (bool, int, str) or (type(default) is float and default - default == 0)
+    return repr(default) if literal or default == () else "..."
 
 
 def register(name, fn, signature, *, users=False, **row):

@@ -1,6 +1,7 @@
-"""Composites: expressions in other rows. Their derivatives are derived, not written.
+"""Composites: expressions in other rows. Most derivatives are derived, not written.
 
-The first half is elementwise, so each becomes one fused node; the second reduces, and records its parts.
+The first third is elementwise, so each becomes one fused node; the second runs along an axis, as one node too; the last
+reduces, and records its parts.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import math
 
 import numpy as np
 
+from ._batch import past
 from ._doc import doc as _doc
-from ._row import case
+from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import erf, exp, expm1, log1p, maximum, minimum, negative, square, tanh, where
+from .elementwise import erf, exp, expm1, log, log1p, maximum, minimum, negative, square, tanh, where
 from .indexing import getitem
 from .reductions import logsumexp, mean, peak, sum
 
@@ -57,9 +59,32 @@ def _softmax(x, axis=-1):
     return e / sum(e, axis=axis, keepdims=True)
 
 
+def _softmax_dx(g, out, x, axis):
+    return out * (g - sum(out * g, axis=axis, keepdims=True))
+
+
 def _log_softmax(x, axis=-1):
     z = x - peak(x, axis)
-    return z - logsumexp(z, axis=axis, keepdims=True)
+    return z - log(sum(exp(z), axis=axis, keepdims=True))
+
+
+def _log_softmax_dx(g, out, x, axis):
+    return g - exp(out) * sum(g, axis=axis, keepdims=True)
+
+
+def _log_softmax_jvp(tangents, out, x, axis):
+    (t,) = tangents
+    return t - sum(exp(out) * t, axis=axis, keepdims=True)
+
+
+def _batch_along(name):
+    """The batching rule of a row that leaves the shape as it is."""
+
+    def batch(many, x, axis):
+        axis = tuple(range(1, x.ndim)) if axis is None else past(axis, x)
+        return TABLE[name](x, axis=axis)
+
+    return batch
 
 
 # ---------------------------------------------------------------- losses --
@@ -140,13 +165,16 @@ logistic_loss = _op("logistic_loss", lambda x, y: y * _softplus(-x) + (1 - y) * 
                     near=((-2, 2), (0, 1)),
                     doc="Cross entropy of y under sigmoid(x), with a term for each tail, so that neither cancels.")
 
-softmax = _op("softmax", _softmax, "x; axis=-1",
+softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=True, vjp=_softmax_dx, saves="out",
+              jvp=lambda tangents, out, x, axis: _softmax_dx(tangents[0], out, x, axis),  # its Jacobian is symmetric
+              batch=_batch_along("softmax"),
               cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
                      case((2, 3, 2), axis=(0, -1)), case((0, 3))],
               kinks=[(([0.0, 1000.0],), ([0.0, 0.0],)), (([-math.inf, 0.0],), ([0.0, 0.0],))],
               doc=_doc("exp(x) / sum(exp(x)) along an axis, without overflow.", "softmax([1000., 1000.])",
                        "tensor([0.5, 0.5])"))
-log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1",
+log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1", rowwise=True, vjp=_log_softmax_dx, saves="out",
+                  jvp=_log_softmax_jvp, batch=_batch_along("log_softmax"),
                   cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
                          case((2, 3, 2), axis=(0, -1)), case((0, 3))],
                   doc=_doc("log(softmax(x)), accurate where softmax(x) is tiny.", "log_softmax([-1000., 0.])",

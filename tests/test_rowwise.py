@@ -1,0 +1,117 @@
+"""Rowwise rows: one program along the last axis, with the bits of the general path, and where it steps aside."""
+
+import numpy as np
+import pytest
+from samples import COMPILED, NEEDS_CORE, ROWS, TABLE, attempt, case, core, same_bits, seed
+
+import fastgrad as fg
+from fastgrad._trace import NotElementwise, forward_program, vjp_program
+
+ROWWISE = [name for name in ROWS if TABLE[name].rowwise]
+INF, NAN = np.inf, np.nan
+needs_core = pytest.mark.skipif(not COMPILED, reason=NEEDS_CORE)
+
+SHAPES = [(1,), (5,), (3, 1), (1, 7), (4, 9), (2, 3, 17), (130, 64), (3, 5000), (1, 20_000), (700, 3), (40_000,)]
+SPECIAL = np.array(
+    [[0.0, -0.0, 1.0], [INF, 1.0, 2.0], [-INF, -INF, -INF], [-INF, 0.0, 1.0], [NAN, 1.0, INF], [1e300, -1e300, 0]]
+)
+
+
+def options_of(name):
+    """Options of the row's sample calls, each once, without the axis."""
+    found = []
+    for call in TABLE[name].cases:
+        options = {key: value for key, value in call.options.items() if key != "axis"}
+        if options not in found:
+            found.append(options)
+    return found
+
+
+def run(name, x, options, direct):
+    """Value and gradient, on the direct path or on the general one."""
+    before = core.set_direct(direct)
+    try:
+        t = fg.tensor(x, requires_grad=True)
+        out = core.bind(TABLE[name])(t, **options)
+        g = seed(name, x.shape).normal(size=out.shape).astype(x.dtype)
+        (grad,) = core.grad((out,), (t,), (fg.tensor(g),), None, False, False, False)
+        return out.detach().numpy(), grad.numpy()
+    finally:
+        core.set_direct(before)
+
+
+def test_there_are_such_rows():
+    assert {"softmax", "log_softmax"} <= set(ROWWISE)
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_the_expressions_have_programs(name):
+    """A formula that could not be traced would only be slow."""
+    for options in options_of(name):
+        _, options = TABLE[name].bind(np.ones(3), **{**options, "axis": -1})
+        forward, vjp = forward_program(TABLE[name], options), vjp_program(TABLE[name], (True,), options)
+        assert any(not op.elementwise for op, _, _ in forward.steps) and vjp.steps
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ROWWISE)
+def test_the_direct_path_has_the_bits_of_the_general_one(name, dtype):
+    for shape in SHAPES:
+        x = seed(name, shape).normal(size=shape).astype(dtype)
+        for options in options_of(name):
+            for axis in (-1, len(shape) - 1):
+                given = {**options, "axis": axis}
+                for found, expected in zip(run(name, x, given, True), run(name, x, given, False), strict=True):
+                    same_bits(found, expected, f"{name} {shape} {given}")
+    with np.errstate(all="ignore"):
+        for options in options_of(name):
+            given = {**options, "axis": -1}
+            pairs = zip(run(name, SPECIAL.astype(dtype), given, True), run(name, SPECIAL.astype(dtype), given, False))
+            for found, expected in pairs:
+                same_bits(found, expected, f"{name} special {given}")
+
+
+@needs_core
+@pytest.mark.parametrize("name", ROWWISE)
+def test_other_memory_other_axes_and_other_dtypes_go_the_general_way(name):
+    x = seed(name).normal(size=(4, 6))
+    (options, *_) = options_of(name)
+    for array, axis in ((x.T, -1), (x[:, ::2], -1), (x[::-1], 1), (x, 0), (x.astype("float16"), -1), (x + 0j, -1),
+                        (x.astype(">f8"), -1), (x[:0], -1), (x[0, 0], -1), (x, 2), (x, -3), (x, (0, 1)), (x, None)):  # fmt: skip
+        found, expected = [
+            attempt(lambda direct=direct: run(name, array, {**options, "axis": axis}, direct))
+            for direct in (True, False)
+        ]
+        assert type(found[1]) is type(expected[1]), f"{name} {array.shape} {axis}: {found[1]!r}, {expected[1]!r}"
+        for a, b in zip(found[0] or (), expected[0] or ()):
+            same_bits(a, b, f"{name} {array.shape} {axis}")
+
+
+@needs_core
+@pytest.mark.parametrize("name", ROWWISE)
+def test_a_cotangent_in_any_memory(name):
+    x = fg.tensor(seed(name).normal(size=(3, 4)), requires_grad=True)
+    (options, *_) = options_of(name)
+    out = core.bind(TABLE[name])(x, **{**options, "axis": -1})
+    for g in (np.ones(()), np.asfortranarray(seed(name, "g").normal(size=out.shape))):
+        g = np.broadcast_to(g, out.shape)
+        (found,) = fg.autograd.grad(out, x, fg.asarray(g), retain_graph=True)
+        (expected,) = fg.autograd.grad(out, x, fg.tensor(np.ascontiguousarray(g)), retain_graph=True)
+        same_bits(found.numpy(), expected.numpy(), name)
+        assert np.isfinite(found.numpy()).all()
+
+
+def test_what_is_no_expression_along_rows_has_no_program():
+    def reject(fn):
+        op = fg.ops.Op("sample_row", fn, "x; axis=-1", rowwise=True, vjp=lambda g, out, x, axis: g, cases=[case((3,))])
+        with pytest.raises(NotElementwise):
+            forward_program(op, {"axis": -1})
+
+    total, mean, peak = (TABLE[name] for name in ("sum", "mean", "peak"))
+    reject(lambda x, axis: total(x, axis=None))
+    reject(lambda x, axis: total(x, axis=axis, dtype="float32"))
+    reject(lambda x, axis: mean(total(x, axis=axis, keepdims=True), axis=axis))
+    reject(lambda x, axis: total(3.0, axis=axis) + x)
+    reject(lambda x, axis: x[..., 0])
+    reject(lambda x, axis: TABLE["cumsum"](x, axis=axis) - peak(x, axis))
