@@ -154,7 +154,7 @@ static int reuse_of(int nsteps, const int (*steps)[3], int small_output) {
     for (int r = 0; r < 5; r++) p->itemsize[r] = r == small_output ? 1 : 8;
     for (int s = 0; s < nsteps; s++) {
         p->steps[s] =
-            (fg_step){{double_add, NULL}, 2, (uint16_t)steps[s][0], {(uint16_t)steps[s][1], (uint16_t)steps[s][2]}};
+            (fg_step){{double_add, NULL}, 2, (uint16_t)steps[s][0], {(uint16_t)steps[s][1], (uint16_t)steps[s][2]}, 0};
     }
     fg_program_finish(p);
     const int reuse = p->reuse_output;
