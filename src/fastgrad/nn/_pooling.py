@@ -1,0 +1,429 @@
+"""Pooling: windows of images reduced to one number each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from ..ops.elementwise import abs, sign
+from ..ops.linalg import matmul
+from ..ops.pooling import window_argmax, window_counts, window_max, window_pick, window_sum
+from ..ops.shaping import moveaxis, reshape
+from ..ops.indexing import getitem, put_add
+from ._activations import relu
+from ._shared import array, at_least, each, in_batch, public, real, value
+
+# ---------------------------------------------------------------- windows --
+
+
+def _options(name, n, kernel_size, stride, padding, dilation=1):
+    kernel = each(name, "kernel_size", kernel_size, n)
+    stride = kernel if stride is None or np.size(stride) == 0 else each(name, "stride", stride, n)
+    pads, dilation = each(name, "padding", padding, n), each(name, "dilation", dilation, n)
+    for what, numbers in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        at_least(name, what, numbers, 1)
+    if any(p < 0 or 2 * p > (k - 1) * d + 1 for p, k, d in zip(pads, kernel, dilation)):
+        raise ValueError(f"{name}: padding must be at least 0 and at most half of the kernel's size {kernel}, it is {pads}")
+    return {"kernel": kernel, "stride": stride, "padding": tuple((p, p) for p in pads), "dilation": dilation}
+
+
+def _rounded_up(sizes, o):
+    """With `ceil_mode`: so much padding after the images that the last window, which starts inside, fits."""
+    padding = []
+    for n, k, s, (p, _), d in zip(sizes, o["kernel"], o["stride"], o["padding"], o["dilation"]):
+        count = -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1
+        count -= (count - 1) * s >= n + p
+        padding.append((p, max(p, (count - 1) * s + d * (k - 1) + 1 - n - p)))
+    return {**o, "padding": tuple(padding)}
+
+
+def _prepared(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
+    x, alone = in_batch(name, value(input), n)
+    o = _options(name, n, kernel_size, stride, padding, dilation)
+    if ceil_mode:
+        o = _rounded_up(x.shape[2:], o)
+    window_counts(name, x.shape[2:], o["kernel"], o["stride"], o["padding"], o["dilation"])
+    return x, alone, o
+
+
+def _at(x, axis, n):
+    """Numbers for each place of one axis, of n axes of images, in the shape that broadcasts."""
+    return x.reshape((-1,) + (1,) * (n - 1 - axis))
+
+
+# ---------------------------------------------------------------- maxima --
+
+
+def _flat_places(where, sizes, o):
+    """Places counted through each window as places counted through each image."""
+    counts, flat = where.shape[-len(sizes) :], 0
+    offsets, steps = [], math.prod(o["kernel"])
+    for k in o["kernel"]:
+        steps //= k
+        offsets.append(where // steps % k)
+    for axis, (offset, count) in enumerate(zip(offsets, counts)):
+        starts = np.arange(count) * o["stride"][axis] - o["padding"][axis][0]
+        flat = flat * sizes[axis] + (offset * o["dilation"][axis] + _at(starts, axis, len(sizes)))
+    return flat
+
+
+def _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    x, alone, o = _prepared(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
+    real(name, x)
+    if not return_indices:
+        out = window_max.on((x,), o)
+        return out[0] if alone else out
+    where = window_argmax.on((x,), o)
+    out, places = window_pick.on((x, where), o), _flat_places(where, x.shape[2:], o)
+    return (out[0], places[0]) if alone else (out, places)
+
+
+@public
+def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest element of each window of signals (N, C, L) or (C, L).
+
+    Of equals the first gets the gradient.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_pool1d([[1.0, 3.0, 2.0, 4.0]], 2)
+    tensor([[3., 4.]])
+    """
+    return _max_pool("max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@public
+def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest element of each window of images (N, C, H, W) or (C, H, W).
+
+    Of equals the first gets the gradient.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_pool2d([[[1.0, 3.0], [2.0, 4.0]]], 2)
+    tensor([[[4.]]])
+    """
+    return _max_pool("max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+@public
+def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    """The largest element of each window of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    Of equals the first gets the gradient.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_pool3d([[[[1.0, 3.0]]]], (1, 1, 2))
+    tensor([[[[3.]]]])
+    """
+    return _max_pool("max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+# ---------------------------------------------------------------- means --
+
+
+def _divisor(sizes, o, pads, count_include_pad):
+    """How many elements each window's mean is of: one number, or one for each window."""
+    whole, total, counts = math.prod(o["kernel"]), np.ones((), np.int64), window_counts("", sizes, *_geometry(o))
+    for axis, (n, k, s, p, count) in enumerate(zip(sizes, o["kernel"], o["stride"], pads, counts)):
+        starts = np.arange(count) * s - p
+        ends = np.minimum(starts + k, n + p)
+        if not count_include_pad:
+            starts, ends = np.maximum(starts, 0), np.minimum(ends, n)
+        total = total * _at(ends - starts, axis, len(sizes))
+    return whole if (total == whole).all() else total
+
+
+def _geometry(o):
+    return o["kernel"], o["stride"], o["padding"], o["dilation"]
+
+
+def _avg_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
+    x, alone, o = _prepared(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
+    if divisor_override == 0:
+        raise ValueError(f"{name}: divisor_override must not be 0")
+    pads = each(name, "padding", padding, n)
+    divisor = divisor_override or _divisor(x.shape[2:], o, pads, count_include_pad)
+    if isinstance(divisor, np.ndarray) and x.dtype.kind in "fc":
+        divisor = divisor.astype(x.dtype)
+    out = window_sum.on((x,), o) / divisor
+    return out[0] if alone else out
+
+
+@public
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window of signals (N, C, L) or (C, L).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.avg_pool1d([[1.0, 3.0, 2.0, 4.0]], 2)
+    tensor([[2., 3.]])
+    """
+    return _avg_pool("avg_pool1d", 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+
+@public
+def avg_pool2d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """The mean of each window of images (N, C, H, W) or (C, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.avg_pool2d([[[1.0, 3.0], [2.0, 4.0]]], 2)
+    tensor([[[2.5]]])
+    """
+    return _avg_pool(
+        "avg_pool2d", 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+@public
+def avg_pool3d(
+    input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None
+):
+    """The mean of each window of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.avg_pool3d([[[[1.0, 3.0]]]], (1, 1, 2))
+    tensor([[[[2.]]]])
+    """
+    return _avg_pool(
+        "avg_pool3d", 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
+
+
+def _lp_pool(name, n, input, norm_type, kernel_size, stride, ceil_mode):
+    x, alone, o = _prepared(name, n, input, kernel_size, stride, 0, 1, ceil_mode)
+    real(name, x)
+    total = window_sum.on((x**norm_type,), o)
+    if ceil_mode:  # windows that reach beyond the end count as if they were whole
+        part = _divisor(x.shape[2:], o, (0,) * n, True)
+        total = total * (math.prod(o["kernel"]) / part if np.ndim(part) == 0 else (math.prod(o["kernel"]) / part).astype(x.dtype))
+    out = relu(sign(total) * abs(total)) ** (1.0 / norm_type)
+    return out[0] if alone else out
+
+
+@public
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The root of the sum of powers of each window of signals (N, C, L) or (C, L).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.lp_pool1d([[3.0, 4.0]], 2, 2)
+    tensor([[5.]])
+    """
+    return _lp_pool("lp_pool1d", 1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@public
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The root of the sum of powers of each window of images (N, C, H, W) or (C, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.lp_pool2d([[[3.0, 4.0]]], 2, (1, 2))
+    tensor([[[5.]]])
+    """
+    return _lp_pool("lp_pool2d", 2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@public
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The root of the sum of powers of each window of volumes (N, C, D, H, W) or (C, D, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.lp_pool3d([[[[3.0, 4.0]]]], 2, (1, 1, 2))
+    tensor([[[[5.]]]])
+    """
+    return _lp_pool("lp_pool3d", 3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+# ---------------------------------------------------------------- a result of a given size --
+# Window i of m along an axis of n goes from floor(i * n / m) to ceil((i + 1) * n / m): of different sizes in general.
+
+
+def _wanted(name, output_size, sizes):
+    n = len(sizes)
+    given = output_size if isinstance(output_size, (tuple, list)) else (output_size,) * n
+    if len(given) != n:
+        raise ValueError(f"{name}: output_size is one number or {n}, not {output_size}")
+    wanted = tuple(size if want is None else int(want) for want, size in zip(given, sizes))
+    at_least(name, "output_size", wanted, 0)
+    return wanted
+
+
+def _bounds(n, m):
+    i = np.arange(m)
+    return i * n // m, -(-(i + 1) * n // m)
+
+
+def average_matrix(n, m, dtype):
+    """The matrix (m, n) that averages n elements over m windows."""
+    starts, ends = _bounds(n, m)
+    places = np.arange(n)
+    inside = (places >= starts[:, None]) & (places < ends[:, None])
+    return (inside / (ends - starts)[:, None]).astype(dtype)
+
+
+def _adaptive_avg(name, n, input, output_size):
+    x, alone = in_batch(name, value(input), n)
+    wanted = _wanted(name, output_size, x.shape[2:])
+    if all(m and size % m == 0 for size, m in zip(x.shape[2:], wanted)):
+        kernel = tuple(size // m for size, m in zip(x.shape[2:], wanted))
+        if 0 not in kernel:
+            o = {"kernel": kernel, "stride": kernel, "padding": ((0, 0),) * n, "dilation": (1,) * n}
+            out = window_sum.on((x,), o) / math.prod(kernel)
+            return out[0] if alone else out
+    for axis, m in zip(range(2, n + 2), wanted):
+        matrix = average_matrix(x.shape[axis], m, x.dtype)
+        x = moveaxis(matmul(moveaxis(x, axis, -1), matrix.T), -1, axis)
+    return x[0] if alone else x
+
+
+def _adaptive_max(name, n, input, output_size, return_indices):
+    """Windows made equally long by repeating their last element, which a maximum does not mind."""
+    x, alone = in_batch(name, value(input), n)
+    real(name, x)
+    sizes = x.shape[2:]
+    flat, shape = np.zeros((), np.intp), ()
+    for axis, (size, m) in enumerate(zip(sizes, _wanted(name, output_size, sizes))):
+        starts, ends = _bounds(size, m)
+        longest = int((ends - starts).max(initial=1))
+        places = np.minimum(starts[:, None] + np.arange(longest), ends[:, None] - 1)
+        rest = n - 1 - axis
+        flat = flat * size + places.reshape((m,) + (1,) * (n - 1) + (longest,) + (1,) * rest)
+        shape += (m,)
+    windows = flat.reshape(math.prod(shape), -1)
+    images = reshape(x, (*x.shape[:2], math.prod(sizes)))
+    picked = getitem(images, (..., windows))
+    width = windows.shape[1]
+    o = {"kernel": (width,), "stride": (width,), "padding": ((0, 0),), "dilation": (1,)}
+    where = window_argmax.on((picked,), o)
+    out = reshape(window_pick.on((picked, where), o), (*x.shape[:2], *shape))
+    if not return_indices:
+        return out[0] if alone else out
+    which = reshape(where, (*x.shape[:2], math.prod(shape)))
+    found = reshape(value(windows)[np.arange(len(windows)), which], (*x.shape[:2], *shape))
+    return (out[0], found[0]) if alone else (out, found)
+
+
+def _adaptive(kind, n):
+    shape = ("(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)")[n - 1]
+    what = ("signals", "images", "volumes")[n - 1]
+    name = f"adaptive_{kind}_pool{n}d"
+    numbers = {"avg": "[[2., 3.]]", "max": "[[3., 4.]]"}[kind]
+    data, size, opened, closed = "[[1.0, 3.0, 2.0, 4.0]]", "2", "[" * (n - 1), "]" * (n - 1)
+    if n > 1:
+        size = "(" + "1, " * (n - 1) + "2)"
+    example = f">>> import fastgrad as fg\n    >>> fg.nn.functional.{name}({opened}{data}{closed}, {size})\n    tensor({opened}{numbers}{closed})"
+    summary = f"The {'mean' if kind == 'avg' else 'largest element'} of each of `output_size` windows of {what} {shape}."
+    text = f"{summary}\n\n    Examples\n    --------\n    {example}\n    "
+    if kind == "avg":
+
+        def function(input, output_size):
+            return _adaptive_avg(name, n, input, output_size)
+
+    else:
+
+        def function(input, output_size, return_indices=False):
+            return _adaptive_max(name, n, input, output_size, return_indices)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = text
+    return public(function)
+
+
+adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive("avg", n) for n in (1, 2, 3))
+adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive("max", n) for n in (1, 2, 3))
+
+
+# ---------------------------------------------------------------- back to where the maxima were --
+
+
+def _max_unpool(name, n, input, indices, kernel_size, stride, padding, output_size):
+    x, alone = in_batch(name, value(input), n)
+    places = array(indices, f"{name}: indices")
+    if tuple(indices.shape) != tuple(input.shape if hasattr(input, "shape") else np.shape(input)):
+        raise ValueError(f"{name}: input of shape {tuple(x.shape)} and indices of shape {tuple(places.shape)}")
+    o = _options(name, n, kernel_size, stride, 0)
+    pads = each(name, "padding", padding, n)
+    if output_size is None:
+        sizes = tuple(
+            (m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], o["stride"], pads, o["kernel"])
+        )
+    else:
+        sizes = tuple(int(size) for size in output_size)[-n:]
+    total = math.prod(sizes)
+    places = places.reshape(*x.shape[:2], math.prod(x.shape[2:]))
+    if places.size and (places.min() < 0 or places.max() >= total):
+        raise IndexError(f"{name}: indices from {places.min()} to {places.max()} for images of size {sizes}")
+    lead = tuple(np.ogrid[: x.shape[0], : x.shape[1]])
+    index = (lead[0][..., None], lead[1][..., None], places)
+    last = np.zeros((*x.shape[:2], total), np.intp)  # of several at one place the last stays, as a write in place does it
+    numbers = np.broadcast_to(np.arange(places.shape[-1]), places.shape)
+    last[index] = numbers
+    kept = (last[index] == numbers).astype(x.dtype)
+    flat = reshape(x, (*x.shape[:2], math.prod(x.shape[2:]))) * kept
+    out = reshape(put_add(flat, (*x.shape[:2], total), index), (*x.shape[:2], *sizes))
+    return out[0] if alone else out
+
+
+@public
+def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool1d` found them, among zeros.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_unpool1d([[3.0, 4.0]], fg.tensor([[1, 3]]), 2)
+    tensor([[0., 3., 0., 4.]])
+    """
+    return _max_unpool("max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public
+def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool2d` found them, among zeros.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_unpool2d([[[4.0]]], fg.tensor([[[3]]]), 2)
+    tensor([[[0., 0.],
+             [0., 4.]]])
+    """
+    return _max_unpool("max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@public
+def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Maxima put back where `max_pool3d` found them, among zeros.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.max_unpool3d([[[[3.0]]]], fg.tensor([[[[1]]]]), (1, 1, 2))
+    tensor([[[[0., 3.]]]])
+    """
+    return _max_unpool("max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size)
+
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
+    "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+]  # fmt: skip

@@ -1,0 +1,247 @@
+"""Convolutions: one trilinear form, and its three rows, each of which is made of the other two when differentiated.
+
+With images x (N, C, ...), kernels w (O, C / groups, ...) and results y (N, O, ...), the form is the sum of
+``y[n, o, p] * w[o, c, k] * x[n, c, p * stride + k * dilation - before]``. `convolution` gives what multiplies y,
+`convolution_input` what multiplies x (which is the transposed convolution), `convolution_weight` what multiplies w. They work on
+matrices whose columns are the windows of x (Chellapilla, Puri and Simard, High performance convolutional neural networks
+for document processing, 2006), so that BLAS does the sums.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from functools import partial
+
+import numpy as np
+
+from ._batch import every
+from ._row import case, register
+from .shaping import moveaxis, reshape
+
+_op = partial(register, module="fastgrad.nn.functional")
+
+# ---------------------------------------------------------------- windows --
+
+
+def window_counts(name, sizes, kernel, stride, padding, dilation):
+    """How many windows there are along each axis; raises where there is none."""
+    counts = []
+    for n, k, s, (before, after), d in zip(sizes, kernel, stride, padding, dilation):
+        counts.append((n + before + after - d * (k - 1) - 1) // s + 1)
+    if min(counts) < 1 or min(kernel) < 1:
+        raise ValueError(
+            f"{name}: a kernel of size {tuple(kernel)} (dilation {tuple(dilation)}) does not fit images of size "
+            f"{tuple(sizes)} with padding {tuple(map(tuple, padding))}"
+        )
+    return tuple(counts)
+
+
+def padded_sizes(sizes, padding):
+    return tuple(n + before + after for n, (before, after) in zip(sizes, padding))
+
+
+def inside(padding, sizes):
+    """The index of the images in their padded form."""
+    return (..., *(slice(before, before + n) for (before, _), n in zip(padding, sizes)))
+
+
+def window_slices(offset, counts, stride, dilation):
+    """What element `offset` of every window is, as an index of the padded images."""
+    return (
+        ...,
+        *(slice(k * d, k * d + (n - 1) * s + 1, s) for k, n, s, d in zip(offset, counts, stride, dilation)),
+    )
+
+
+# In matrices the examples come last: then a row of windows that are next to each other is one piece of memory, which
+# makes matrices of windows cheap to write, and to add up.
+
+
+def _examples_last(x, padding):
+    """Padded images (C, ..., N)."""
+    x = np.moveaxis(x, 0, -1)
+    if not any(map(any, padding)):
+        return np.ascontiguousarray(x)
+    sizes = x.shape[1:-1]
+    wide = np.zeros((x.shape[0], *padded_sizes(sizes, padding), x.shape[-1]), x.dtype)
+    wide[(slice(None), *inside(padding, sizes)[1:])] = x
+    return wide
+
+
+def _columns(x, kernel, counts, stride, padding, dilation, groups):
+    """The windows of the images as matrices: (groups, C / groups * kernel, counts * N)."""
+    x = _examples_last(x, padding)
+    rows, columns = x.shape[0] * math.prod(kernel) // groups, x.shape[-1] * math.prod(counts)
+    steps = x.strides[1:-1]
+    windows = np.ndarray(
+        (x.shape[0], *kernel, *counts, x.shape[-1]), x.dtype, x, 0,
+        (x.strides[0], *(d * n for d, n in zip(dilation, steps)), *(s * n for s, n in zip(stride, steps)), x.strides[-1]),
+    )  # fmt: skip
+    return windows.reshape(groups, rows, columns)
+
+
+def _rows(y, groups):
+    """Results as matrices: (groups, O / groups, counts * N)."""
+    rows = np.ascontiguousarray(np.moveaxis(y, 0, -1))
+    return rows.reshape(groups, y.shape[1] // groups, y.shape[0] * math.prod(y.shape[2:]))
+
+
+def _by_example(y, count, sizes):
+    """Matrices of `_rows` as (N, channels, sizes)."""
+    return np.ascontiguousarray(np.moveaxis(y.reshape(y.shape[0] * y.shape[1], *sizes, count), -1, 0))
+
+
+def _pointwise(kernel, stride, padding):
+    """Whether windows are single elements, all of them."""
+    return math.prod(kernel) == math.prod(stride) == 1 and not any(map(any, padding))
+
+
+def _images_as_rows(x, groups):
+    """(N, groups, channels / groups, size)."""
+    return x.reshape(x.shape[0], groups, x.shape[1] // groups, math.prod(x.shape[2:]))
+
+
+# ---------------------------------------------------------------- forwards --
+
+
+def _check(name, x, w, groups):
+    if x.ndim != w.ndim or x.ndim < 3:
+        raise ValueError(f"{name}: images of shape {x.shape} and kernels of shape {w.shape} do not fit")
+    if groups < 1 or x.shape[1] != w.shape[1] * groups or w.shape[0] % groups:
+        raise ValueError(
+            f"{name}: images of shape {x.shape}, kernels of shape {w.shape} and groups={groups}: expected kernels of "
+            f"shape (multiple of {groups}, {x.shape[1]} / {groups}, ...)"
+        )
+
+
+def _convolution(x, w, stride, padding, dilation, groups):
+    _check("convolution", x, w, groups)
+    kernel = w.shape[2:]
+    counts = window_counts("convolution", x.shape[2:], kernel, stride, padding, dilation)
+    rows = w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel))
+    if _pointwise(kernel, stride, padding):
+        return (rows @ _images_as_rows(x, groups)).reshape(x.shape[0], w.shape[0], *counts)
+    out = rows @ _columns(x, kernel, counts, stride, padding, dilation, groups)
+    return _by_example(out, x.shape[0], counts)
+
+
+def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
+    kernel, counts = w.shape[2:], y.shape[2:]
+    rows = np.swapaxes(w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel)), 1, 2)
+    if _pointwise(kernel, stride, padding):
+        return (rows @ _images_as_rows(y, groups)).reshape(y.shape[0], groups * w.shape[1], *counts)
+    columns = rows @ _rows(y, groups)
+    parts = columns.reshape(groups * w.shape[1], *kernel, *counts, y.shape[0])
+    wide = np.zeros((parts.shape[0], *padded_sizes(sizes, padding), y.shape[0]), parts.dtype)
+    for offset in itertools.product(*map(range, kernel)):
+        wide[(slice(None), *window_slices(offset, counts, stride, dilation)[1:])] += parts[(slice(None), *offset)]
+    return np.ascontiguousarray(np.moveaxis(wide[(slice(None), *inside(padding, sizes)[1:])], -1, 0))
+
+
+def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
+    columns = _columns(x, kernel, y.shape[2:], stride, padding, dilation, groups)
+    out = _rows(y, groups) @ np.swapaxes(columns, 1, 2)
+    return out.reshape(y.shape[1], x.shape[1] // groups, *kernel)
+
+
+# ---------------------------------------------------------------- batches --
+# Examples with images alone are more images; examples with kernels of their own are groups of channels.
+
+
+def _as_groups(x):
+    """(examples, N, C, ...) as (N, examples * C, ...)."""
+    x = moveaxis(x, 0, 1)
+    return reshape(x, (x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:]))
+
+
+def _from_groups(y, count):
+    return moveaxis(reshape(y, (y.shape[0], count, y.shape[1] // count, *y.shape[2:])), 1, 0)
+
+
+def _batch(name):
+    def batch(many, x, w, groups, **options):
+        row = ROWS[name]
+        if many[0] and not many[1]:
+            count = x.shape[0]
+            out = row.on((reshape(x, (count * x.shape[1], *x.shape[2:])), w), {**options, "groups": groups})
+            return reshape(out, (count, out.shape[0] // count, *out.shape[1:]))
+        x, w = every(many, x, w)
+        count = x.shape[0]
+        w = reshape(w, (count * w.shape[1], *w.shape[2:]))
+        return _from_groups(row.on((_as_groups(x), w), {**options, "groups": count * groups}), count)
+
+    return batch
+
+
+def _batch_weight(many, x, y, groups, **options):
+    x, y = every(many, x, y)
+    count = x.shape[0]
+    out = convolution_weight.on((_as_groups(x), _as_groups(y)), {**options, "groups": count * groups})
+    return reshape(out, (count, out.shape[0] // count, *out.shape[1:]))
+
+
+# ---------------------------------------------------------------- formulas --
+
+
+def _same(stride, padding, dilation, groups):
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+
+def _into_images(y, w, sizes, options):
+    return convolution_input.on((y, w), {"sizes": tuple(sizes), **options})
+
+
+def _into_kernels(x, y, kernel, options):
+    return convolution_weight.on((x, y), {"kernel": tuple(kernel), **options})
+
+
+def _case(x, w, stride=1, padding=0, dilation=1, groups=1):
+    """A sample call; numbers are the same for each axis."""
+    n = len(x) - 2
+    each = lambda value: (value,) * n if isinstance(value, int) else value
+    pairs = tuple((p, p) if isinstance(p, int) else p for p in each(padding))
+    return x, w, _same(each(stride), pairs, each(dilation), groups)
+
+
+def _counts(x, w, options):
+    return window_counts("", x[2:], w[2:], options["stride"], options["padding"], options["dilation"])
+
+
+_CALLS = [
+    _case((2, 2, 4), (3, 2, 2)), _case((1, 2, 3, 4), (2, 2, 2, 2)), _case((1, 1, 4, 3), (2, 1, 3, 2), padding=1),
+    _case((1, 2, 5), (2, 1, 2), stride=2, padding=1, groups=2), _case((2, 1, 5), (1, 1, 2), dilation=2),
+    _case((1, 1, 4, 4), (1, 1, 2, 2), stride=(2, 1), padding=((0, 1), (1, 0)), dilation=(1, 2)),
+    _case((1, 2, 2, 2), (3, 2, 1, 1)), _case((1, 2, 3, 2), (4, 1, 2, 2), groups=2),
+    _case((1, 1, 2, 3, 2), (1, 1, 2, 2, 1)), _case((0, 2, 3), (1, 2, 2)), _case((1, 1, 6), (1, 1, 1), stride=3),
+]  # fmt: skip
+_INPUT_CALLS = [case((x[0], w[0], *_counts(x, w, o)), w, sizes=x[2:], **o) for x, w, o in _CALLS]
+_WEIGHT_CALLS = [case(x, (x[0], w[0], *_counts(x, w, o)), kernel=w[2:], **o) for x, w, o in _CALLS]
+
+# fmt: off
+# ---------------------------------------------------------------- the rows --
+
+convolution = _op(
+    "convolution", _convolution, "x, w; stride, padding, dilation, groups", saves="x, w", linear="each",
+    batch=_batch("convolution"),
+    vjp=(lambda g, out, x, w, **o: _into_images(g, w, x.shape[2:], o),
+         lambda g, out, x, w, **o: _into_kernels(x, g, w.shape[2:], o)),
+    cases=[case(x, w, **options) for x, w, options in _CALLS],
+    doc="Sums of products of kernels w with the windows of images x, whose `padding` has a pair for each axis.")
+convolution_input = _op(
+    "convolution_input", _convolution_input, "y, w; sizes, stride, padding, dilation, groups", saves="y, w",
+    linear="each", batch=_batch("convolution_input"),
+    vjp=(lambda g, out, y, w, sizes, **o: convolution.on((g, w), o),
+         lambda g, out, y, w, sizes, **o: _into_kernels(g, y, w.shape[2:], o)),
+    cases=_INPUT_CALLS,
+    doc="Kernels w put at the windows of images of a size, each times y, and summed: the adjoint of `convolution` in x.")
+convolution_weight = _op(
+    "convolution_weight", _convolution_weight, "x, y; kernel, stride, padding, dilation, groups", saves="x, y",
+    linear="each", batch=_batch_weight,
+    vjp=(lambda g, out, x, y, kernel, **o: _into_images(y, g, x.shape[2:], o),
+         lambda g, out, x, y, kernel, **o: convolution.on((x, g), o)),
+    cases=_WEIGHT_CALLS,
+    doc="The windows of images x, each times y, and summed: the adjoint of `convolution` in w.")
+# fmt: on
+
+ROWS = {"convolution": convolution, "convolution_input": convolution_input}
