@@ -1,0 +1,659 @@
+"""Order statistics and what skips nan: `median`, `quantile`, the ``nan`` reductions, averages, covariances, `ptp`.
+
+Forwards of order statistics are NumPy's. Their gradients go to the elements that were picked, by weight where there
+are two of them; of equal elements the first ones are taken to come first, as in `torch.quantile`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+
+import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
+
+from ._batch import every, find, over_axes, past
+from ._doc import describe
+from ._doc import doc as _doc
+from ._instead import instead
+from ._row import TABLE, case
+from ._row import register as _op
+from .elementwise import ceil, clip, conj, floor, imag, isnan, real, rint, where
+from .linalg import dot
+from .masked import root
+from .reductions import _kept, any, argmax, cumprod, cumsum, max, mean, min, prod, sum
+from .shaping import astype, broadcast_to, clone, concat, diagonal, expand_dims, moveaxis, reshape, squeeze
+from .sorting import add_along_axis, argsort, sort, take_along_axis
+
+METHODS = (
+    "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+    "linear", "median_unbiased", "normal_unbiased", "lower", "higher", "midpoint", "nearest",
+)  # fmt: skip
+#: alpha and beta of the methods that interpolate, in Hyndman and Fan, Sample quantiles in statistical packages, 1996.
+_PLOTTING = {
+    "interpolated_inverted_cdf": (0, 1), "hazen": (0.5, 0.5), "weibull": (0, 0), "median_unbiased": (1 / 3, 1 / 3),
+    "normal_unbiased": (3 / 8, 3 / 8),
+}  # fmt: skip
+
+describe({
+    "method": ("str", "How to estimate what lies between elements, as in `numpy.quantile`."),
+    "weights": ("array or None", "How much each element counts."),
+    "weak": ("bool", "Whether q was a Python number, which does not widen the result."),
+    "returned": ("bool", "Give the sum of the weights too."),
+    "rowvar": ("bool", "Variables are rows and observations columns, or, False, the other way."),
+    "ddof": ("int or None", "The divisor is the number of observations less this; None: 1."),
+})  # fmt: skip
+
+
+# ---------------------------------------------------------------- order statistics
+# What is reduced is brought into one last axis ("rows"), and so are all of q.
+
+
+def _axes(x, axis):
+    return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
+
+
+def _in_rows(x, axes):
+    """x with these axes as one, the last."""
+    last = tuple(range(-len(axes), 0))
+    moved = moveaxis(x, axes, last) if axes else x
+    kept = tuple(moved.shape[: x.ndim - len(axes)])
+    return reshape(moved, (*kept, math.prod(moved.shape[x.ndim - len(axes) :])))
+
+
+def _from_rows(rows, shape, axes):
+    """The array of this shape whose rows they are."""
+    kept = tuple(n for i, n in enumerate(shape) if i not in axes)
+    moved = reshape(rows, (*kept, *(shape[a] for a in axes)))
+    return moveaxis(moved, tuple(range(-len(axes), 0)), axes) if axes else moved
+
+
+def _number(rows, skips):
+    """How many elements of each row there are to pick from: an int, or (nan not counted) an array with a last axis."""
+    return sum(~isnan(rows), axis=-1, keepdims=True) if skips else rows.shape[-1]
+
+
+def _virtual(q, n, method):
+    """Where in the ordered row the quantile lies, and the slope of that in q."""
+    if not isinstance(n, int):
+        n = astype(n, q.dtype)
+    if method in _PLOTTING:
+        alpha, beta = _PLOTTING[method]
+        return n * q + (alpha + q * (1 - alpha - beta)) - 1, n + (1 - alpha - beta)
+    if method in ("inverted_cdf", "averaged_inverted_cdf"):
+        return n * q - 1, 0.0
+    if method == "closest_observation":
+        return n * q - 1 - 0.5, 0.0
+    return (n - 1) * q, (n - 1) * 1.0 if method == "linear" else 0.0
+
+
+def _between(q, n, method):
+    """The two elements of an ordered row that a quantile is made of, and the weight of the second."""
+    at, _ = _virtual(q, n, method)
+    low = floor(at)
+    whole = at == low
+    last = n - 1
+    if method == "inverted_cdf":
+        low = high = where(whole, low, low + 1)
+    elif method == "closest_observation":
+        low = high = where(whole & (low % 2 == 1), low, low + 1)
+    elif method in ("lower", "higher", "nearest"):
+        low = high = {"lower": floor, "higher": ceil, "nearest": rint}[method](at)
+    elif method == "midpoint":
+        high = ceil(at)
+    else:
+        high = where(at < 0, 0.0, low + 1)
+    if method == "averaged_inverted_cdf":
+        weight = where(whole, 0.5, 1.0)
+    elif method == "midpoint":
+        weight = where(whole, 0.0, 0.5)
+    elif high is low:
+        weight = 0.0
+    else:
+        weight = clip(at, 0, last) - clip(low, 0, last)
+    return _place(low, last), _place(high, last), weight
+
+
+def _place(at, last):
+    return astype(clip(at, 0, last), np.intp)
+
+
+def _columns(place, rows):
+    """Places, which all rows may share, with an axis for each of the rows'."""
+    return place if place.ndim == rows.ndim else reshape(place, (1,) * (rows.ndim - 1) + tuple(place.shape))
+
+
+def _q_last(value, count, rows):
+    """A cotangent or result, whose first axes are those of q, with q as the last axis."""
+    return moveaxis(reshape(value, (count, *rows.shape[:-1])), 0, -1)
+
+
+def _picked_dx(g, x, q, axis, method, skips):
+    axes = _axes(x, axis)
+    rows = _in_rows(x, axes)
+    q = reshape(q, (-1,))
+    g = _q_last(g, q.shape[0], rows)
+    n = _number(rows, skips)
+    low, high, weight = _between(q, n, method)
+    if skips:
+        g = where(n == 0, 0.0, g)
+    order = argsort(rows, axis=-1)
+    here = take_along_axis(order, _columns(low, rows), axis=-1)
+    if high is low:
+        total = add_along_axis(g, here, rows.shape, -1, False)
+    else:
+        there = take_along_axis(order, _columns(high, rows), axis=-1)
+        parts = concat((g * (1 - weight), g * weight), axis=-1)
+        total = add_along_axis(parts, concat((here, there), axis=-1), rows.shape, -1, False)
+    return _from_rows(total, x.shape, axes)
+
+
+def _quantile_dq(skips):
+    def dq(g, out, x, q, axis, method, keepdims, weak):
+        """The slope between the two elements."""
+        rows = _in_rows(x, _axes(x, axis))
+        flat = reshape(q, (-1,))
+        n = _number(rows, skips)
+        low, high, _ = _between(flat, n, method)
+        at, slope = _virtual(flat, n, method)
+        inside = (at >= 0) & (at < n - 1)
+        rows = sort(rows, axis=-1)
+        rise = take_along_axis(rows, _columns(high, rows), axis=-1) - take_along_axis(rows, _columns(low, rows), axis=-1)
+        each = _q_last(g, flat.shape[0], rows) * where(inside, rise * slope, 0.0)
+        return reshape(sum(each, axis=tuple(range(each.ndim - 1))), q.shape)
+
+    return dq
+
+
+def _quantile_dx(skips):
+    return lambda g, out, x, q, axis, method, keepdims, weak: _picked_dx(g, x, q, axis, method, skips)
+
+
+def _median_dx(skips):
+    half = np.full(1, 0.5)
+    return lambda g, out, x, axis, keepdims: _picked_dx(g, x, half, axis, "linear", skips)
+
+
+def _quantile_fn(function):
+    def fn(x, q, axis, method, keepdims, weak):
+        return function(x, float(q) if weak else q, axis=axis, method=method, keepdims=keepdims)
+
+    return fn
+
+
+def _batch_quantile(row, skips):
+    def batch(many, x, q, axis, method, keepdims, weak):
+        options = {"method": method, "keepdims": keepdims, "weak": weak}
+        if not many[1]:
+            out = row().on((x, q), {"axis": past(axis, x), **options})
+            return moveaxis(out, q.ndim, 0) if q.ndim else out
+        x, q = every(many, x, q)
+        axes = past(axis, x)
+        axes = axes if isinstance(axes, tuple) else (axes,)
+        rows = _in_rows(x, axes)
+        flat = reshape(q, (q.shape[0], *(1,) * (rows.ndim - 2), -1))
+        n = _number(rows, skips)
+        low, high, weight = _between(flat, n, method)
+        ordered = sort(rows, axis=-1)
+        shape = (*rows.shape[:-1], flat.shape[-1])
+        a, b = (take_along_axis(ordered, broadcast_to(place, shape), axis=-1) for place in (low, high))
+        out = where(astype(weight >= 0.5, bool), b - (b - a) * (1 - weight), a + (b - a) * weight) if high is not low else a
+        nothing = n == 0 if skips else any(isnan(rows), axis=-1, keepdims=True)
+        out = where(nothing, math.nan, out)
+        kept = tuple(1 if i in axes else size for i, size in enumerate(x.shape)) if keepdims else rows.shape[:-1]
+        out = reshape(moveaxis(out, -1, 1), (q.shape[0], *q.shape[1:], *kept[1:]))
+        return astype(out, x.dtype) if weak and x.dtype.kind == "f" else out
+
+    return batch
+
+
+def _bind_quantile(plain, weighted, scale):
+    """`plain` and `weighted` name the rows; of percentiles, `scale` is 100."""
+
+    def bind(x, q, axis=None, *, method="linear", keepdims=False, weights=None, overwrite_input=False):
+        if method not in METHODS:
+            raise ValueError(f"{method!r} is not a valid method. Use one of: {', '.join(METHODS)}")
+        weak = type(q) in (int, float)
+        x = x if hasattr(x, "dtype") else np.asarray(x)
+        q = q if hasattr(q, "dtype") else np.asarray(q)
+        q = astype(q, np.float64) if q.dtype.kind not in "fc" else q
+        options = {"axis": axis if axis is None else _tuple(axis), "keepdims": bool(keepdims), "weak": weak}
+        if weights is not None:
+            if method != "inverted_cdf":
+                raise ValueError(f"Only method 'inverted_cdf' supports weights. Got: {method}.")
+            q, options["weights"] = _plain(q) / scale if scale != 1 else _plain(q), _plain(weights)
+            return instead(lambda: TABLE[weighted].on((x,), {"q": q, **options}))
+        options["method"] = method
+        if scale != 1:
+            return instead(lambda: TABLE[plain].on((x, q / scale), options))
+        return (x, q), options
+
+    return bind
+
+
+def _tuple(axis):
+    """One axis or several, as NumPy takes them."""
+    return axis if isinstance(axis, int) else tuple(int(a) for a in axis) if np.ndim(axis) else int(axis)
+
+
+# ---------------------------------------------------------------- quantiles by weights
+
+
+def _weighted_fn(function):
+    def fn(x, q, weights, axis, keepdims, weak):
+        q, x = float(q) if weak else q, np.asarray(x)
+        if weights.ndim < x.ndim and axis is not None:
+            weights = _along(weights, x, _axes(x, axis))
+        return function(x, q, axis=axis, method="inverted_cdf", keepdims=keepdims, weights=weights)
+
+    return fn
+
+
+def _along(weights, x, axes):
+    """Weights in the shape of x: they may be those along the axes that are reduced."""
+    if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
+        raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+    order = np.argsort(axes).tolist()
+    shape = [1] * x.ndim
+    for axis in axes:
+        shape[axis] = x.shape[axis]
+    return broadcast_to(reshape(TABLE["transpose"](weights, order), tuple(shape)), tuple(x.shape))
+
+
+def _weighted_dx(g, out, x, q, weights, axis, keepdims, weak):
+    """The result is one of the elements: the first that equals it and has a weight."""
+    axes = _axes(x, axis)
+    weights = weights if weights.ndim == x.ndim else _along(weights, x, axes)
+    rows, mass = _in_rows(x, axes), _in_rows(np.broadcast_to(weights, x.shape), axes)
+    count = q.size
+    found = expand_dims(_q_last(out, count, rows), -1) == expand_dims(where(mass > 0, rows, math.nan), -2)
+    g = where(any(found, axis=-1), _q_last(g, count, rows), 0.0)
+    return _from_rows(add_along_axis(g, argmax(found, axis=-1), rows.shape, -1, False), x.shape, axes)
+
+
+def _batch_weighted(row):
+    def batch(many, x, q, weights, axis, keepdims, weak):
+        axes = past(axis, x)
+        axes = axes if isinstance(axes, tuple) else (axes,)
+        if weights.ndim < x.ndim - 1 and axis is not None:
+            weights = _along(weights, np.empty(x.shape[1:]), tuple(a - 1 for a in axes))
+        weights = np.broadcast_to(weights, x.shape)
+        out = row().on((x,), {"q": q, "weights": weights, "axis": axes, "keepdims": keepdims, "weak": weak})
+        return moveaxis(out, q.ndim, 0) if q.ndim else out
+
+    return batch
+
+
+# ---------------------------------------------------------------- without nan
+
+
+def _is_nan(x):
+    """Where x is nan; None where it cannot be."""
+    return isnan(x) if x.dtype.kind in "fc" else None
+
+
+def _without(x, value):
+    nan = _is_nan(x)
+    return x if nan is None else where(nan, value, x)
+
+
+def _present(x, mask):
+    """What counts: a mask, or True."""
+    nan = _is_nan(x)
+    if nan is None:
+        return mask
+    return ~nan if mask is True else ~nan & mask
+
+
+def _nanmean(x, axis, keepdims, dtype, where):
+    if _is_nan(x) is None:
+        return mean(x, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
+    present = ~isnan(x)
+    total = sum(_without(x, 0), axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    return total / astype(sum(present, axis=axis, keepdims=keepdims, where=where), total.dtype)
+
+
+def _nanvar(x, axis, correction, keepdims, dtype, where):
+    """NumPy's way: the squares of what the mean leaves, none where there was nan."""
+    if _is_nan(x) is None:
+        return TABLE["var"](x, axis=axis, correction=correction, keepdims=keepdims, dtype=dtype, where=where)
+    nan = isnan(x)
+    count = sum(~nan, axis=axis, keepdims=True, where=where)
+    center = sum(_without(x, 0), axis=axis, dtype=dtype, keepdims=True, where=where)
+    center = center / astype(count, center.dtype)
+    away = TABLE["where"](nan, 0, x - center)
+    squares = real(away * conj(away)) if x.dtype.kind == "c" else away * away
+    total = sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    freedom = astype(reshape(count, total.shape) - correction, total.dtype)
+    return TABLE["where"](freedom <= 0, math.nan, total / freedom)
+
+
+def _nanstd(x, axis, correction, keepdims, dtype, where):
+    return root(_nanvar(x, axis, correction, keepdims, dtype, where))
+
+
+def _bind_nanmoment(x, axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True):
+    correction = correction if ddof is None else ddof
+    return (x,), {"axis": axis, "correction": correction, "keepdims": keepdims, "dtype": dtype, "where": where}
+
+
+def _bind_nanextremum(name):
+    def bind(x, axis=None, keepdims=False, *, initial=None, where=True):
+        if initial is None and where is True:
+            return (x,), {"axis": axis, "keepdims": keepdims}
+        x = x if hasattr(x, "dtype") else np.asarray(x)
+        options = {"axis": axis, "keepdims": keepdims, "initial": initial}
+        return instead(lambda: TABLE[name[3:]](x, where=_present(x, where), **options))
+
+    bind.__qualname__ = f"{name}.bind"
+    return bind
+
+
+def _nanextremum_dx(g, out, x, axis, keepdims):
+    """Split evenly among equals; where all is nan there are none."""
+    tied = astype(x == _kept(out, axis, keepdims), g.dtype)
+    number = sum(tied, axis=axis, keepdims=True)
+    return _kept(g, axis, keepdims) * tied / where(number == 0, 1.0, number)
+
+
+def _nanextremum_jvp(tangents, out, x, axis, keepdims):
+    ones = np.ones(out.shape, out.dtype)
+    return sum(tangents[0] * _nanextremum_dx(ones, out, x, axis, keepdims), axis=axis, keepdims=keepdims)
+
+
+# ---------------------------------------------------------------- averages and covariances
+
+
+def _bind_average(x, axis=None, weights=None, returned=False, *, keepdims=False):
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    axis = axis if axis is None else normalize_axis_tuple(axis, x.ndim)
+    if weights is None:
+        if not returned:
+            return (x,), {"axis": axis, "keepdims": keepdims}
+        return instead(_average_and_size, x, axis, keepdims)
+    weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
+    return instead(_weighted_average, x, weights, axis, returned, keepdims)
+
+
+def _average_and_size(x, axis, keepdims):
+    out = mean(x, axis=axis, keepdims=keepdims)
+    return out, np.full(out.shape, x.size / builtins.max(math.prod(out.shape), 1), out.dtype)
+
+
+def _weighted_average(x, weights, axis, returned, keepdims):
+    axes = _axes(x, axis)
+    if tuple(weights.shape) != tuple(x.shape):
+        if axis is None:
+            raise TypeError("Axis must be specified when shapes of a and weights differ.")
+        if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
+            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
+        weights = _along(weights, x, axes)
+    exact = (np.dtype("f8"),) if x.dtype.kind in "biu" else ()
+    dtype = np.result_type(x.dtype, weights.dtype, *exact)
+    weights = astype(weights, dtype)
+    size = sum(weights, axis=axis, keepdims=keepdims)
+    if not hasattr(type(size), "_lifts") and np.any(_plain(size) == 0.0):
+        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
+    out = sum(astype(x, dtype) * weights, axis=axis, keepdims=keepdims) / size
+    return (out, size) if returned else out
+
+
+def _plain(x):
+    """The values, where no gradient is lost with them."""
+    if hasattr(type(x), "_lifts"):
+        raise TypeError("weights and what goes with them must be the same for all examples, and have no tangent")
+    return x.detach().numpy() if hasattr(x, "detach") else np.asarray(x)
+
+
+def _bind_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
+    if ddof is not None and ddof != int(ddof):
+        raise ValueError("ddof must be integer")
+    ddof = int(not bias) if ddof is None else int(ddof)
+    x, rowvar = _variables("cov", m, y, rowvar, dtype)
+    if fweights is None and aweights is None:
+        return (x,), {"rowvar": True, "ddof": ddof}
+    return instead(_weighted_cov, x, fweights, aweights, ddof)
+
+
+def _variables(name, m, y, rowvar, dtype):
+    """The variables as the rows of one matrix of floating numbers, and that they are rows."""
+    given = [v if hasattr(v, "dtype") else np.asarray(v) for v in (m, y) if v is not None]
+    dtype = np.result_type(*(v.dtype for v in given), np.float64) if dtype is None else np.dtype(dtype)
+    parts = []
+    for what, v in zip("my", given):
+        if v.ndim > 2:
+            raise ValueError(f"{what} has more than 2 dimensions")
+        v = astype(v, dtype, copy=False)
+        turned = not rowvar and v.ndim == 2 and (what == "m" or v.shape[0] != 1)
+        parts.append(TABLE["transpose"](v) if turned else reshape(v, (1,) * (2 - v.ndim) + tuple(v.shape)))
+    return parts[0] if len(parts) == 1 else concat(parts, axis=0), True
+
+
+def _cov(x, rowvar, ddof):
+    if x.ndim < 2:
+        x = reshape(x, (1,) * (2 - x.ndim) + tuple(x.shape))
+    return _scatter(x, None, x.shape[1] - ddof)
+
+
+def _scatter(x, weights, divisor):
+    if weights is None:
+        center = mean(x, axis=1)
+    else:
+        center = sum(x * weights, axis=1) / sum(weights)
+    x = x - expand_dims(center, 1)
+    turned = TABLE["transpose"](x if weights is None else x * weights)
+    c = dot(x, conj(turned) if x.dtype.kind == "c" else turned)
+    if isinstance(divisor, (int, float)):
+        divisor = np.float64(builtins.max(divisor, 0))
+        with np.errstate(all="ignore"):
+            return squeeze(c * float(np.true_divide(1, divisor)))
+    return squeeze(c * (1 / where(divisor <= 0, 0.0, divisor)))
+
+
+def _weighted_cov(x, fweights, aweights, ddof):
+    weights = []
+    for name, w in (("fweights", fweights), ("aweights", aweights)):
+        if w is None:
+            continue
+        w = w if hasattr(w, "dtype") else np.asarray(w)
+        w = astype(w, np.float64, copy=False)
+        if w.ndim > 1:
+            raise RuntimeError(f"cannot handle multidimensional {name}")
+        if w.shape[0] != x.shape[1]:
+            raise RuntimeError(f"incompatible numbers of samples and {name}")
+        if not hasattr(type(w), "_lifts"):
+            if name == "fweights" and np.any(_plain(w) != np.rint(_plain(w))):
+                raise TypeError("fweights must be integer")
+            if np.any(_plain(w) < 0):
+                raise ValueError(f"{name} cannot be negative")
+        weights.append(w)
+    w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
+    total = sum(w)
+    if ddof == 0:
+        divisor = total
+    elif aweights is None:
+        divisor = total - ddof
+    else:
+        divisor = total - ddof * sum(w * weights[-1]) / total
+    return _scatter(x, w, divisor)
+
+
+def _bind_corrcoef(x, y=None, rowvar=True, *, dtype=None):
+    x, rowvar = _variables("corrcoef", x, y, rowvar, dtype)
+    return (x,), {"rowvar": rowvar}
+
+
+def _corrcoef(x, rowvar):
+    c = _cov(x, rowvar, 1)
+    if c.ndim == 0:
+        return c / c
+    size = TABLE["sqrt"](real(diagonal(c)))
+    c = c / expand_dims(size, 1) / expand_dims(size, 0)
+    if c.dtype.kind == "c":
+        return clip(real(c), -1, 1) + 1j * clip(imag(c), -1, 1)
+    return clip(c, -1, 1)
+
+
+_MIDDLE = [
+    case((5,)), case((2, 4)), case((2, 4), axis=0), case((4, 3), axis=-1, keepdims=True), case((2, 3, 2), axis=(0, -1)),
+    case((2, 3), keepdims=True), case(()), case((1, 3), axis=0),
+]  # fmt: skip
+_QS = np.array([0.07, 0.13, 0.52, 0.83, 0.96])
+_SKIP = [case(*c.operands, **c.options) for c in _MIDDLE]
+_GAPS = np.array([[0.5, math.nan, 2.0, -1.0], [math.nan, 3.0, math.nan, 1.5], [1.0, 0.25, -0.5, 0.75]])
+_NAN = [
+    case(_GAPS), case(_GAPS, axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS.reshape(3, 2, 2), axis=(0, 2)),
+    *_MIDDLE[:6],
+]
+_NANQ = [
+    case(_GAPS, np.array(0.3)), case(_GAPS, _QS, axis=1), case(_GAPS, np.array([0.2, 0.7]), axis=0, keepdims=True),
+    case((5,), np.array(0.3)), case((3, 2), np.array([0.3, 0.7]), axis=0),
+]  # fmt: skip
+_Q = [
+    case((5,), np.array(0.3)), case((2, 4), _QS, axis=0), case((2, 4), np.array([0.2, 0.7]), axis=-1, keepdims=True),
+    case((2, 3, 2), np.array([0.4]), axis=(0, -1)), case((6,), _QS[:, None] * [1.0, 0.9]), case((1, 2), _QS, axis=0),
+    *(case((7,), np.array([0.03, 0.29, 0.52, 0.93, 0.98]), method=method) for method in METHODS),
+]  # fmt: skip
+_PAIR = [
+    case((2, 4)), case((3, 4), rowvar=False), case((4,)), case((3, 2), dtype=np.dtype("complex128")),
+]  # fmt: skip
+
+
+def _hundredfold(calls):
+    return [case(c.operands[0], 100 * c.operands[1], **c.options) for c in calls]
+
+
+_QUANTILE = "As in `numpy.quantile`; a gradient goes to q too, where the method interpolates."
+
+# fmt: off
+# ---------------------------------------------------------------- the rows: order statistics --
+
+median = _op(
+    "median", lambda x, axis, keepdims: np.median(x, axis=axis, keepdims=keepdims), "x; axis=None, keepdims=False",
+    bind=lambda x, axis=None, keepdims=False, *, overwrite_input=False: ((x,), {"axis": axis, "keepdims": keepdims}),
+    batch=over_axes("median"), vjp=_median_dx(False), saves="x", cases=_MIDDLE,
+    kinks=[(([3.0, 1.0, 2.0],), ([0.0, 0.0, 1.0],)), (([4.0, 1.0, 3.0, 2.0],), ([0.0, 0.0, 0.5, 0.5],))],
+    doc=_doc("The element in the middle, or the mean of the two; nan where one is.", "median([3., 1., 2.])", "tensor(2.)"))
+nanmedian = _op(
+    "nanmedian", lambda x, axis, keepdims: np.nanmedian(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False",
+    bind=lambda x, axis=None, keepdims=False, *, overwrite_input=False: ((x,), {"axis": axis, "keepdims": keepdims}),
+    batch=over_axes("nanmedian"), vjp=_median_dx(True), saves="x", cases=_NAN,
+    doc=_doc("The median of what is not nan.", "nanmedian([3., 1., float('nan')])", "tensor(2.)"))
+quantile = _op(
+    "quantile", _quantile_fn(np.quantile), "x, q; axis=None, method='linear', keepdims=False, weak=False",
+    bind=_bind_quantile("quantile", "weighted_quantile", 1), batch=_batch_quantile(lambda: quantile, False),
+    vjp=(_quantile_dx(False), _quantile_dq(False)), saves="x, q", near=((-2.0, 2.0), (0.05, 0.95)), cases=_Q,
+    doc=_doc("What a part q of the elements is below.", "quantile([1., 2., 3.], [0.5, 0.75])", "tensor([2. , 2.5])", _QUANTILE))
+nanquantile = _op(
+    "nanquantile", _quantile_fn(np.nanquantile), "x, q; axis=None, method='linear', keepdims=False, weak=False",
+    bind=_bind_quantile("nanquantile", "weighted_nanquantile", 1), batch=_batch_quantile(lambda: nanquantile, True),
+    vjp=(_quantile_dx(True), _quantile_dq(True)), saves="x, q", cases=_NANQ,
+    doc=_doc("What a part q of the elements that are not nan is below.", "nanquantile([1., 2., float('nan')], 0.5)",
+             "tensor(1.5)", _QUANTILE))
+percentile = _op(
+    "percentile", lambda x, q, axis, method, keepdims, weak: quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
+    "x, q; axis=None, method='linear', keepdims=False", bind=_bind_quantile("quantile", "weighted_quantile", 100),
+    cases=_hundredfold(_Q[:6]),
+    doc=_doc("What q percent of the elements are below.", "percentile([1., 2., 3.], 75)", "tensor(2.5)", _QUANTILE))
+nanpercentile = _op(
+    "nanpercentile",
+    lambda x, q, axis, method, keepdims, weak: nanquantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
+    "x, q; axis=None, method='linear', keepdims=False", bind=_bind_quantile("nanquantile", "weighted_nanquantile", 100),
+    cases=_hundredfold(_NANQ),
+    doc=_doc("What q percent of the elements that are not nan are below.", "nanpercentile([1., 2., float('nan')], 50)",
+             "tensor(1.5)", _QUANTILE))
+weighted_quantile = _op(
+    "weighted_quantile", _weighted_fn(np.quantile), "x; q, weights, axis=None, keepdims=False, weak=False",
+    batch=_batch_weighted(lambda: weighted_quantile), vjp=_weighted_dx, saves="out, x",
+    cases=[case((5,), q=np.array(0.4), weights=np.array([1.0, 2.0, 0.5, 0.0, 1.0])),
+           case((2, 3), q=_QS, weights=np.array([1.0, 2.0, 0.5]), axis=1),
+           case((2, 3), q=np.array([0.3, 0.8]), weights=np.array([2.0, 1.0]), axis=0),
+           case((3, 2), q=np.array(0.5), weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), axis=(0, 1), keepdims=True)],
+    doc="The quantile of elements that count by weight: one of them.")
+weighted_nanquantile = _op(
+    "weighted_nanquantile", _weighted_fn(np.nanquantile), "x; q, weights, axis=None, keepdims=False, weak=False",
+    batch=_batch_weighted(lambda: weighted_nanquantile), vjp=_weighted_dx, saves="out, x",
+    cases=[case(_GAPS, q=_QS, weights=np.array([1.0, 2.0, 0.5, 1.0]), axis=1),
+           case((3,), q=np.array(0.4), weights=np.array([1.0, 2.0, 0.5])),
+           case((2, 3), q=_QS, weights=np.array([2.0, 1.0]), axis=0)],
+    doc="The quantile of elements that are not nan and count by weight: one of them.")
+
+# ---------------------------------------------------------------- without nan --
+
+nansum = _op(
+    "nansum", lambda x, axis, dtype, keepdims, initial, where: sum(
+        _without(x, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where),
+    "x; axis=None, dtype=None, keepdims=False, *, initial=None, where=True", cases=_NAN,
+    doc=_doc("Sum of the elements that are not nan.", "nansum([1., float('nan'), 3.])", "tensor(4.)"))
+nanprod = _op(
+    "nanprod", lambda x, axis, dtype, keepdims, initial, where: prod(
+        _without(x, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where),
+    "x; axis=None, dtype=None, keepdims=False, *, initial=None, where=True", cases=_NAN,
+    doc=_doc("Product of the elements that are not nan.", "nanprod([2., float('nan'), 3.])", "tensor(6.)"))
+nanmean = _op(
+    "nanmean", _nanmean, "x; axis=None, keepdims=False, *, dtype=None, where=True", cases=_NAN,
+    doc=_doc("Mean of the elements that are not nan.", "nanmean([1., float('nan'), 3.])", "tensor(2.)"))
+nanvar = _op(
+    "nanvar", _nanvar, "x; axis=None, correction=0, keepdims=False, dtype=None, where=True", bind=_bind_nanmoment,
+    cases=[case(_GAPS, axis=1, correction=1), *_NAN],
+    doc=_doc("Variance of the elements that are not nan.", "nanvar([1., float('nan'), 3.])", "tensor(1.)"))
+nanstd = _op(
+    "nanstd", _nanstd, "x; axis=None, correction=0, keepdims=False, dtype=None, where=True", bind=_bind_nanmoment,
+    cases=[case(_GAPS, axis=1, correction=1), *_NAN],
+    doc=_doc("Standard deviation of the elements that are not nan.", "nanstd([1., float('nan'), 3.])", "tensor(1.)"))
+nanmax = _op(
+    "nanmax", lambda x, axis, keepdims: np.nanmax(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False", bind=_bind_nanextremum("nanmax"),
+    jvp=_nanextremum_jvp, batch=over_axes("nanmax"), vjp=_nanextremum_dx, saves="out, x", cases=_NAN,
+    kinks=[(([3.0, math.nan, 3.0],), ([0.5, 0.0, 0.5],))],
+    doc=_doc("The largest of the elements that are not nan.", "nanmax([1., float('nan'), 3.])", "tensor(3.)",
+             "Among equals the gradient is split evenly."))
+nanmin = _op(
+    "nanmin", lambda x, axis, keepdims: np.nanmin(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False", bind=_bind_nanextremum("nanmin"),
+    jvp=_nanextremum_jvp, batch=over_axes("nanmin"), vjp=_nanextremum_dx, saves="out, x", cases=_NAN,
+    kinks=[(([3.0, math.nan, 3.0],), ([0.5, 0.0, 0.5],))],
+    doc=_doc("The smallest of the elements that are not nan.", "nanmin([1., float('nan'), 3.])", "tensor(1.)",
+             "Among equals the gradient is split evenly."))
+nanargmax = _op(
+    "nanargmax", lambda x, axis, keepdims: np.nanargmax(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False", batch=find("nanargmax"), vjp=None,
+    cases=[case((2, 3)), case((2, 3), axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS)],
+    doc=_doc("Where the (first) largest of the elements that are not nan is.", "nanargmax([1., float('nan'), 3.])", "tensor(2)"))
+nanargmin = _op(
+    "nanargmin", lambda x, axis, keepdims: np.nanargmin(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False", batch=find("nanargmin"), vjp=None,
+    cases=[case((2, 3)), case((2, 3), axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS)],
+    doc=_doc("Where the (first) smallest of the elements that are not nan is.", "nanargmin([1., float('nan'), 3.])", "tensor(0)"))
+nancumsum = _op(
+    "nancumsum", lambda x, axis, dtype: cumsum(_without(x, 0), axis=axis, dtype=dtype), "x; axis=None, dtype=None",
+    cases=[case((2, 3)), case((2, 3), axis=-1), case(_GAPS, axis=0), case(_GAPS), case(())],
+    doc=_doc("Running sum, in which nan counts as 0.", "nancumsum([1., float('nan'), 3.])", "tensor([1., 1., 4.])"))
+nancumprod = _op(
+    "nancumprod", lambda x, axis, dtype: cumprod(_without(x, 1), axis=axis, dtype=dtype), "x; axis=None, dtype=None",
+    cases=[case((2, 3)), case((2, 3), axis=-1), case(_GAPS, axis=0), case(_GAPS), case(())],
+    doc=_doc("Running product, in which nan counts as 1.", "nancumprod([2., float('nan'), 3.])", "tensor([2., 2., 6.])"))
+
+# ---------------------------------------------------------------- averages, ranges, covariances --
+
+ptp = _op(
+    "ptp", lambda x, axis, keepdims: max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, keepdims=False", cases=[c for c in _MIDDLE if c.operands != ((),)],
+    doc=_doc("The largest element less the smallest.", "ptp([1., 4., 2.])", "tensor(3.)"))
+average = _op(
+    "average", lambda x, axis, keepdims: mean(x, axis=axis, keepdims=keepdims),
+    "x; axis=None, weights=None, returned=False, keepdims=False", bind=_bind_average,
+    cases=[*_MIDDLE, case((3, 2), axis=0, weights=np.array([1.0, 2.0, 0.5])),
+           case((3, 2), axis=1, weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), returned=True)],
+    doc=_doc("Mean of elements that count by weight.", "average([1., 3.], weights=[3., 1.])", "tensor(1.5)"))
+cov = _op(
+    "cov", _cov, "x; rowvar=True, ddof=1", bind=_bind_cov, cases=_PAIR,
+    doc=_doc("The covariances of variables, of which each row of x has the observations of one.",
+             "cov([[1., 2., 3.], [3., 2., 1.]])", "tensor([[ 1., -1.],\n        [-1.,  1.]])",
+             "`fweights` and `aweights` say how often and how much each observation counts; the latter have a gradient."))
+corrcoef = _op(
+    "corrcoef", _corrcoef, "x; rowvar=True", bind=_bind_corrcoef, cases=_PAIR[:2],
+    doc=_doc("The correlations of variables, of which each row of x has the observations of one.",
+             "corrcoef([[1., 2., 3.], [3., 2., 1.]])", "tensor([[ 1., -1.],\n        [-1.,  1.]])"))
+# fmt: on
