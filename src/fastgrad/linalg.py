@@ -15,8 +15,16 @@ from __future__ import annotations
 from ._backend import functions as _functions
 from ._backend import public as _public
 
-_own = _functions("fastgrad.linalg")
+_own = {name.removeprefix("linalg_"): function for name, function in _functions("fastgrad.linalg").items()}
 globals().update(_own)
 matmul, matrix_transpose, tensordot = (_public[name] for name in ("matmul", "matrix_transpose", "tensordot"))
 
-__all__ = ["matmul", "matrix_transpose", "tensordot", *_own]
+__all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot", *_own]  # noqa: F822  vecdot is below
+
+
+def __getattr__(name):
+    if name != "vecdot":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import fastgrad
+
+    return fastgrad.vecdot
