@@ -96,12 +96,41 @@ def operands_of(op, call, dtype, rng):
     return drawn
 
 
+def _nested(tree, operands):
+    return [_nested(part, operands) for part in tree] if isinstance(tree, list) else operands[tree]
+
+
+def _selected(operands, count):
+    *choices, default = operands[count:]
+    return (list(operands[:count]), choices, default), {}
+
+
+def _pieces(x, *more, count, functions):
+    constants = iter(more[count:])
+    return (x, list(more[:count]), [next(constants) if f is None else f for f in functions]), {}
+
+
+#: Rows whose public call is neither their operands one after the other nor a sequence of them.
+CALLS = {
+    "logspace": lambda operands, options: (operands[:2], {"base": operands[2], **options}),
+    "einsum": lambda operands, options: ((options.pop("subscripts"), *operands), options),
+    "block": lambda operands, options: ((_nested(options["tree"], operands),), {}),
+    "select": lambda operands, options: _selected(operands, options["count"]),
+    "choose": lambda operands, options: ((operands[0], list(operands[1:])), options),
+    "piecewise": lambda operands, options: _pieces(*operands, **options),
+    "insert": lambda operands, options: ((operands[0], options.pop("obj"), operands[1]), options),
+    "apply_along_axis": lambda operands, options: ((options["function"], options["axis"], *operands), {}),
+    "apply_over_axes": lambda operands, options: ((options["function"], *operands, options["axes"]), {}),
+    "lu_solve": lambda operands, options: (((operands[0], options.pop("piv")), operands[1]), options),
+}
+
+
 def arguments(op, operands, options):
-    """The public call: rows of any number of operands take one sequence, `einsum` its subscripts first."""
-    if op.name == "einsum":
-        options = dict(options)
-        return (options.pop("subscripts"), *operands), options
-    return ((list(operands),) if op.variadic else tuple(operands)), options
+    """The public call: rows of any number of operands take one sequence, unless they have a `bind` of their own."""
+    if op.name in CALLS:
+        return CALLS[op.name](operands, dict(options))
+    sequence = op.variadic and op.bind.__name__ == op.name  # the bind that every row has
+    return ((tuple(operands),) if sequence else tuple(operands)), options
 
 
 def apply(op, operands, options, backend=None):
@@ -124,9 +153,13 @@ def tensors(operands, backend=None, requires_grad=False):
     return made
 
 
+#: Rows whose complex results have phases that are anybody's guess.
+PHASES = {"eigh", "eig", "svd"}
+
+
 def accepts(op, call, dtype):
     """Whether NumPy has this call for the dtype at all, and the result is defined: complex eigenvectors are not."""
-    if op.name == "eigh" and np.dtype(dtype).kind == "c":
+    if op.name in PHASES and np.dtype(dtype).kind == "c":
         return False
     try:
         apply(op, operands_of(op, call, dtype, np.random.default_rng(0)), call.options)
@@ -208,8 +241,9 @@ def attempt(function):
 
 def as_arrays(result):
     """The results of a row as a list of ndarrays, from either world."""
-    results = result if isinstance(result, (tuple, list)) else (result,)
-    return [r.detach().numpy() if hasattr(r, "detach") else np.asarray(r) for r in results]
+    if isinstance(result, (tuple, list)):
+        return [array for part in result for array in as_arrays(part)]
+    return [result.detach().numpy() if hasattr(result, "detach") else np.asarray(result)]
 
 
 def assert_same_outcome(expected, found, what):

@@ -34,6 +34,11 @@ TENSOR_FIRST = ("getitem", "setitem", "copy_slices", "as_view")  # the engine ca
 SPECIAL = [0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 5e-324, -1e-310, 1.7e308, -1.7e308, 0.5, 2.0, -3.0, 1e-40]
 
 
+def parts(result):
+    """The results of a call, one after the other, however they are nested."""
+    return [part for item in result for part in parts(item)] if isinstance(result, (tuple, list)) else [result]
+
+
 def compare(op, operands, options, what):
     assert_same_outcome(
         attempt(lambda: apply(op, operands, options)),
@@ -110,11 +115,11 @@ def test_layouts_of_structural_rows(name):
                 compare(op, changed, call.options, f"{name} {call} {layout}")
                 continue
             # the parts of a composite may lie in memory in another order than NumPy's, and be summed in that order
-            found = apply(op, tensors(changed), call.options, active).numpy()
-            expected = np.asarray(apply(op, changed, call.options))
-            assert found.dtype == expected.dtype and found.shape == expected.shape
-            tiny = 16 * np.finfo(found.dtype).eps
-            np.testing.assert_allclose(found, expected, rtol=tiny, atol=tiny, err_msg=f"{name} {call} {layout}")
+            found = as_arrays(apply(op, tensors(changed), call.options, active))
+            for a, b in zip(found, as_arrays(apply(op, changed, call.options)), strict=True):
+                assert a.dtype == b.dtype and a.shape == b.shape
+                tiny = 16 * np.finfo(a.dtype).eps if a.dtype.kind in "fc" else 0
+                np.testing.assert_allclose(a, b, rtol=tiny, atol=tiny, err_msg=f"{name} {call} {layout}")
 
 
 @pytest.mark.parametrize("name", [n for n in ELEMENTWISE if len(TABLE[n].operands) > 1])
@@ -163,7 +168,7 @@ def test_large_arrays(name):
 
 
 @pytest.mark.parametrize(
-    "name", [n for n in ROWS if TABLE[n].cases and not TABLE[n].elementwise and n not in TENSOR_FIRST]
+    "name", [n for n in ROWS if TABLE[n].cases and not TABLE[n].elementwise and n not in (*TENSOR_FIRST, "block")]
 )
 def test_sequences_and_scalars_are_taken_as_numpy_takes_them(name):
     op = TABLE[name]
@@ -206,6 +211,8 @@ def test_a_row_with_a_numpy_name_is_that_numpy_function(name):
         args, options = by_position(name, args, options)
         with np.errstate(all="ignore"):
             expected = attempt(lambda: function(*args, **options))
+        if "unexpected keyword argument" in str(expected[1]):
+            continue  # an option of the standard's or of PyTorch's
         assert_same_outcome(
             expected, attempt(lambda: apply(op, tensors(operands), call.options, active)), f"{name} {call}"
         )
@@ -226,9 +233,7 @@ def test_numpy_functions_of_tensors_give_tensors_with_a_graph(name):
         args, options = by_position(name, args, options)
         with np.errstate(all="ignore"):
             found = numpy_function(name)(*args, **options)
-        results = found if isinstance(found, (tuple, list)) else [found]
-        wanted = expected if isinstance(expected, (tuple, list)) else [expected]
-        for a, b in zip(results, wanted, strict=True):
+        for a, b in zip(parts(found), parts(expected), strict=True):
             assert isinstance(a, fg.Tensor), f"np.{name} gave {type(a).__name__}"
             assert a.requires_grad == b.requires_grad
         for a, b in zip(as_arrays(found), as_arrays(expected)):

@@ -35,6 +35,7 @@ LAYERS = [
     ["_core", "_reference"],
     ["_backend"],
     ["_creation", "linalg"],
+    ["_inspection"],
     ["func"],
     ["autograd"],
     ["__init__"],

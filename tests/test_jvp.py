@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from samples import ROWS, arguments, calls, operands_of, seed
+from samples import PHASES, ROWS, arguments, calls, operands_of, seed
 
 import fastgrad as fg
 from fastgrad.func import grad, jvp, vjp
@@ -62,8 +62,8 @@ def arrays(outs):
 @pytest.mark.parametrize(("name", "number", "dtype"), list(cases()))
 def test_tangents_of_every_row_agree_with_differences_and_with_its_vjp(name, number, dtype):
     function, points, directions = setup(name, number, dtype)
-    if name == "eigh" and dtype == "complex128":
-        pytest.skip("the phase of eigenvectors is anybody's guess")
+    if name in PHASES and dtype == "complex128":
+        pytest.skip("the phase of the vectors is anybody's guess")
     points, directions = [fg.asarray(p) for p in points], [fg.asarray(t) for t in directions]
     outs, tangents = jvp(function, tuple(points), tuple(directions))
     expected = arrays(function(*points))
@@ -76,7 +76,8 @@ def test_tangents_of_every_row_agree_with_differences_and_with_its_vjp(name, num
     for out, value in zip(arrays(outs), expected):
         np.testing.assert_array_equal(out, value)
     inexact = [t for t in arrays(tangents) if t.dtype.kind in "fc"]
-    for t, value, difference in zip(inexact, expected, differences):
+    floats = [value for value in expected if value.dtype.kind in "fc"]
+    for t, value, difference in zip(inexact, floats, differences, strict=True):
         assert t.shape == value.shape and t.dtype == value.dtype
         np.testing.assert_allclose(t, difference, rtol=2e-4, atol=2e-4)
     _, pull = vjp(function, *points)

@@ -8,47 +8,65 @@ import pytest
 from conftest import HAS_TORCH
 from numeric import assert_gradient, pairing
 from numpy.linalg import LinAlgError
-from samples import active, apply, as_arrays, calls, operands_of, same_bits, seed
+from samples import active, apply, arguments, as_arrays, calls, operands_of, same_bits, seed
 from test_torch import compare
 
 import fastgrad as fg
-from fastgrad.ops import INTERNAL, TABLE, decompositions
+from fastgrad.ops import INTERNAL, TABLE, load_all
 
 torch = importlib.import_module("torch") if HAS_TORCH else None
-LINALG = [name for name, op in TABLE.items() if op.module == "fastgrad.linalg" and name not in INTERNAL]
+LINALG = [name for name, op in load_all().items() if op.module == "fastgrad.linalg" and name not in INTERNAL]
+decompositions = importlib.import_module("fastgrad.ops.decompositions")
 rng = np.random.default_rng(0)
 A = rng.normal(size=(3, 3))
 SPD = A @ A.T + np.eye(3)
 SPDS = np.stack([SPD, 2 * SPD + np.diag([1.0, 2.0, 3.0])])
 
 
+def public(name):
+    """The public name of a row: some have the name of another function of the top level."""
+    return name.removeprefix("linalg_")
+
+
+def function(name):
+    return getattr(fg.linalg, public(name))
+
+
 def test_every_row_is_a_function_of_the_namespace():
-    assert set(LINALG) <= set(fg.linalg.__all__)
+    assert {public(name) for name in LINALG} <= set(fg.linalg.__all__)
     assert fg.linalg.matmul is fg.matmul
     for name in LINALG:
-        assert not hasattr(fg, name)
-        assert inspect.getdoc(getattr(fg.linalg, name)).startswith(TABLE[name].doc.partition("\n")[0])
+        assert inspect.getdoc(function(name)).startswith(TABLE[name].doc.partition("\n")[0])
 
 
-@pytest.mark.parametrize("name", [name for name in LINALG if hasattr(np.linalg, name)])
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", [name for name in LINALG if hasattr(np.linalg, public(name))])
 def test_numpys_functions_know_tensors_and_give_the_same_bits(name):
-    op = TABLE[name]
+    op, numpys = TABLE[name], getattr(np.linalg, public(name))
     for call in calls(op):
         for dtype in ("float32", "float64", "complex128"):
             operands = operands_of(op, call, dtype, seed(name))
-            expected = getattr(np.linalg, name)(*operands, **call.options)
+            args, options = arguments(op, operands, call.options)
+            expected = numpys(*args, **options)
             tensors = [fg.tensor(a, requires_grad=True) for a in operands]
-            for found in (getattr(np.linalg, name)(*tensors, **call.options), apply(op, tensors, call.options, active)):
+            args, options = arguments(op, tensors, call.options)
+            for found in (numpys(*args, **options), apply(op, tensors, call.options, active)):
                 for a, b in zip(as_arrays(found), as_arrays(expected), strict=True):
                     same_bits(a, b, f"{name} {call} {dtype}")
 
 
+def test_the_namespace_has_all_of_numpys():
+    assert set(np.linalg.__all__) - {"LinAlgError"} <= set(fg.linalg.__all__)
+    assert all(callable(getattr(fg.linalg, name)) for name in fg.linalg.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = fg.linalg.nothing
+
+
 def test_products_are_found_in_numpys_linalg_too():
     x = fg.tensor(A, requires_grad=True)
-    for found in (np.linalg.matmul(x, x), np.linalg.matrix_transpose(x), np.linalg.tensordot(x, x, axes=1)):
-        assert isinstance(found, fg.Tensor) and found.requires_grad
-    with pytest.raises(TypeError, match="pinv"):
-        np.linalg.pinv(x)
+    found = [np.linalg.matmul(x, x), np.linalg.matrix_transpose(x), np.linalg.tensordot(x, x, axes=1)]
+    for out in (*found, np.linalg.vecdot(x, x), fg.linalg.vecdot(x, x)):
+        assert isinstance(out, fg.Tensor) and out.requires_grad
 
 
 @pytest.mark.parametrize("make", [fg.linalg, np.linalg], ids=["fastgrad", "numpy"])
@@ -60,6 +78,10 @@ def test_results_with_names(make):
     assert sign.grad_fn is logabsdet.grad_fn and (sign.output_nr, logabsdet.output_nr) == (0, 1)
     values = make.eigh(x)
     assert values.eigenvalues.grad_fn is values.eigenvectors.grad_fn and type(values).__name__ == "EighResult"
+    assert make.qr(x).Q.grad_fn is make.qr(x).R.grad_fn or type(make.qr(x)).__name__ == "QRResult"
+    assert make.svd(x)._fields == ("U", "S", "Vh") and make.eig(x)._fields == ("eigenvalues", "eigenvectors")
+    assert make.qr(x, mode="r").shape == (3, 3) and make.svd(x, compute_uv=False).shape == (3,)
+    assert [part.dtype.kind for part in make.lstsq(x, x, rcond=None)] == ["f", "f", "i", "f"]
 
 
 # ---------------------------------------------------------------- beside PyTorch
@@ -177,7 +199,12 @@ def test_singular_matrices_raise_linalgerror(name):
         getattr(fg.linalg, name)(*[np.zeros((4, 2, 2)), np.ones((2, 1))][: len(TABLE[name].operands)])
 
 
-@pytest.mark.parametrize("name", [name for name in LINALG if not name.endswith("norm")])
+SQUARE = [
+    "inv", "det", "slogdet", "cholesky", "eigh", "eigvalsh", "eig", "eigvals", "expm", "sqrtm", "logm", "solve", "solve_triangular",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SQUARE)
 def test_wrong_operands_raise_before_anything_is_made(name):
     op = TABLE[name]
     vector = [np.ones(2)][: len(op.operands) - 1]
@@ -186,6 +213,42 @@ def test_wrong_operands_raise_before_anything_is_made(name):
             getattr(fg.linalg, name)(a, *vector)
     with pytest.raises(TypeError):
         getattr(fg.linalg, name)(np.ones((2, 2), "float16"), *[np.ones(2, "float16")][: len(op.operands) - 1])
+
+
+# fmt: off
+WRONG = [
+    ("qr", (np.ones(2),), {}, LinAlgError), ("qr", (A,), {"mode": "thin"}, ValueError), ("svd", (np.ones(2),), {}, LinAlgError),
+    ("svdvals", (np.ones(3),), {}, LinAlgError), ("pinv", (np.ones(3),), {}, LinAlgError), ("svd", (A.astype("float16"),), {}, TypeError),
+    ("pinv", (A,), {"rcond": 1e-3, "rtol": 1e-3}, ValueError), ("lstsq", (A, np.ones(2)), {}, LinAlgError),
+    ("lstsq", (SPDS, A), {}, LinAlgError), ("svd", (A * np.nan,), {}, LinAlgError), ("eig", (A * np.nan,), {}, LinAlgError),
+    ("lu", (np.ones(2),), {}, LinAlgError), ("lu_factor", (A.astype("longdouble"),), {}, TypeError),
+    ("matrix_power", (A, 1.5), {}, TypeError), ("matrix_power", (A[:2], 2), {}, LinAlgError), ("matrix_power", (A * 0, -1), {}, LinAlgError),
+    ("multi_dot", ([A],), {}, ValueError), ("multi_dot", ([A, SPDS, A],), {}, LinAlgError), ("multi_dot", ([A, A[:2]],), {}, ValueError),
+    ("tensorsolve", (A[:2], np.ones(2)), {}, LinAlgError), ("tensorinv", (A,), {"ind": 0}, ValueError), ("tensorinv", (A[:2],), {"ind": 1}, LinAlgError),
+    ("cond", (np.zeros((0, 3)),), {}, LinAlgError), ("cond", (A[:2],), {"p": 1}, LinAlgError), ("cond", (A,), {"p": 7}, ValueError),
+    ("matrix_rank", (A,), {"tol": 1.0, "rtol": 1.0}, ValueError), ("matrix_norm", (A,), {"ord": 3}, ValueError),
+    ("norm", (A,), {"ord": "nuclear"}, ValueError), ("norm", (A[0],), {"ord": "fro"}, ValueError), ("norm", (SPDS,), {"ord": 2}, ValueError),
+    ("norm", (A,), {"axis": (0, 0)}, ValueError), ("norm", (A,), {"axis": 2}, np.exceptions.AxisError),
+    ("cross", (A[:, :2], A[:, :2]), {}, ValueError), ("outer", (A, A), {}, ValueError), ("trace", (np.ones(2),), {}, ValueError),
+    ("diagonal", (np.ones(2),), {}, ValueError), ("vecdot", (A, A[:, :2]), {}, ValueError),
+    ("lu_solve", ((A, [0, 1, 2]), np.ones(2)), {}, ValueError), ("lu_solve", ((A, [0, 1, 2]), np.ones(3)), {"trans": 3}, ValueError),
+    ("cholesky_solve", (np.ones(2), A), {}, ValueError),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("name", "args", "options", "error"), WRONG)
+def test_wrong_calls_raise_what_numpy_raises(name, args, options, error):
+    if hasattr(np.linalg, name):
+        with pytest.raises(error):
+            getattr(np.linalg, name)(*args, **options)
+    for requires_grad in (False, True):
+        leaf = lambda a: (
+            fg.tensor(a, requires_grad=requires_grad) if isinstance(a, np.ndarray) and a.dtype.kind == "f" else a
+        )
+        given = [type(a)(map(leaf, a)) if isinstance(a, (list, tuple)) else leaf(a) for a in args]
+        with pytest.raises(error):
+            getattr(fg.linalg, name)(*given, **options)
 
 
 def test_solve_triangular_takes_scipys_letters_and_no_others():
@@ -216,16 +279,213 @@ def test_without_scipy_the_results_are_the_same(monkeypatch):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
 
-def test_norms_that_are_not_here_are_named():
-    for options in ({"ord": "nuc"}, {"ord": 2}, {"ord": 1, "axis": (0, 1)}):
-        with pytest.raises(ValueError, match="norm: there is no ord"):
-            fg.linalg.norm(A, **options)
-    with pytest.raises(ValueError, match="of vectors"):
-        fg.linalg.norm(A[0], "fro")
+def test_norms_have_no_gradient_at_zero():
     for order in (2, 1, np.inf, 3, 0.5):  # as PyTorch has it
         x = fg.zeros(2, requires_grad=True)
         fg.linalg.norm(x, order).backward()
         assert x.grad.tolist() == [0.0, 0.0]
+
+
+# ---------------------------------------------------------------- what is not defined, and what is
+
+
+def checked(function, *arrays):
+    """First and second derivatives against numeric ones."""
+    xs = [fg.tensor(a, requires_grad=True) for a in arrays]
+    assert fg.autograd.gradcheck(function, xs, nondet_tol=1e-10) and fg.autograd.gradgradcheck(
+        function, xs, nondet_tol=1e-10
+    )
+
+
+RECTANGLES = [
+    A,
+    A[:2],
+    A[:, :2],
+    SPDS + A,
+    SPDS[:, :2] + A[:2],
+    A + 1j * SPD,
+    (A + 1j * SPD)[:, :2],
+    (A + 1j * SPD)[:2],
+]
+
+
+@pytest.mark.parametrize("a", RECTANGLES, ids=lambda a: f"{a.dtype}{a.shape}")
+def test_factors_of_every_shape(a):
+    checked(lambda x: fg.linalg.qr(x)[0], a)
+    checked(lambda x: fg.linalg.qr(x)[1], a)
+    checked(lambda x: fg.linalg.qr(x, "r"), a)
+    if a.shape[-2] <= a.shape[-1]:
+        checked(lambda x: fg.linalg.qr(x, "complete")[0], a)
+    checked(lambda x: fg.linalg.pinv(x), a)
+    checked(lambda x: abs(fg.linalg.svd(x, full_matrices=False)[0]), a)
+    checked(lambda x: abs(fg.linalg.svd(x, full_matrices=False)[2]), a)
+    checked(lambda x: fg.linalg.norm(x, "nuc", (-2, -1)), a)
+
+
+def test_what_qr_has_no_derivative_for_is_said_when_it_is_wanted():
+    for a, mode in ((A[:, :2], "complete"), (A, "raw")):
+        x = fg.tensor(a, requires_grad=True)
+        out = fg.linalg.qr(x, mode)
+        for part, expected in zip(out, np.linalg.qr(a, mode), strict=True):
+            same_bits(part.detach().numpy(), expected, mode)
+        with pytest.raises(RuntimeError, match=mode):
+            out[0].sum().backward()
+
+
+def complement(x):
+    """The projector on what is orthogonal to the columns of x, from the last columns of a full U."""
+    u = fg.linalg.svd(x)[0][..., x.shape[-1] :]
+    return u @ u.mT.conj()
+
+
+@pytest.mark.parametrize("a", [A[:, :2], (A + 1j * SPD)[:, :1]], ids=["real", "complex"])
+def test_a_null_space_has_a_gradient_where_it_does_not_matter_how_it_is_spanned(a):
+    checked(complement, a)
+    checked(lambda x: complement(x.mT.conj().mT.conj()) @ a, a)
+    x = fg.tensor(a[:, :1], requires_grad=True)
+    for out in (fg.linalg.svd(x)[0], fg.linalg.svd(x.mT)[2]):
+        with pytest.raises(RuntimeError, match="full_matrices"):
+            (out * A).real.sum().backward()
+    x = fg.tensor(a, requires_grad=True)  # a column for U that is not used
+    fg.linalg.svd(x)[1].sum().backward()
+    assert np.isfinite(x.grad.numpy()).all()
+
+
+def test_what_depends_on_phases_has_no_gradient():
+    a = A + 1j * SPD
+    for get in (lambda x: fg.linalg.svd(x)[0], lambda x: fg.linalg.svd(x)[2], lambda x: fg.linalg.eig(x)[1]):
+        x = fg.tensor(a, requires_grad=True)
+        with pytest.raises(RuntimeError, match="phase"):
+            (get(x) * (A + 1j)).real.sum().backward()
+    turned = A - A.T + 0.1 * A  # real, with complex eigenvalues
+    assert np.linalg.eigvals(turned).dtype.kind == "c"
+    x = fg.tensor(turned, requires_grad=True)
+    with pytest.raises(RuntimeError, match="phase"):
+        (fg.linalg.eig(x)[1] * (A + 1j)).real.sum().backward()
+    checked(lambda x: abs(fg.linalg.eig(x)[1]), turned)
+    checked(lambda x: abs(fg.linalg.eigvals(x)), turned)
+    checked(lambda x: (lambda w, v: fg.real(v * w**2 @ fg.linalg.inv(v)))(*fg.linalg.eig(x)), turned)
+
+
+def test_hermitian_matrices_are_read_as_such():
+    """One triangle is read, and the gradient is that of a matrix that stays symmetric."""
+    b = SPD - 2 * np.eye(3)
+    for options in ({"full_matrices": False, "compute_uv": True}, {"compute_uv": False}):
+
+        def values(x, hermitian, options=options):
+            out = fg.linalg.svd((x + x.T) / 2, hermitian=hermitian, **options)
+            return (out.U * out.S**2) @ out.Vh if isinstance(out, tuple) else out**2
+
+        found = []
+        for hermitian in (False, True):
+            x = fg.tensor(b, requires_grad=True)
+            (values(x, hermitian) * A[0]).sum().backward()
+            found.append(x.grad.numpy())
+        np.testing.assert_allclose(*found, rtol=1e-10, atol=1e-10)
+    checked(lambda x: fg.linalg.pinv((x + x.T) / 2, hermitian=True), b)
+
+
+def test_equal_singular_values_matter_to_their_vectors_alone():
+    x = fg.tensor(np.diag([2.0, 2.0, 1.0]), requires_grad=True)
+    u, s, _ = fg.linalg.svd(x)
+    (found,) = fg.autograd.grad(s.sum() + s[2], x, retain_graph=True)
+    np.testing.assert_allclose(found.numpy(), np.diag([1.0, 1.0, 2.0]), atol=1e-15)
+    (found,) = fg.autograd.grad(fg.linalg.svdvals(x)[2], x)
+    np.testing.assert_allclose(found.numpy(), np.diag([0.0, 0.0, 1.0]), atol=1e-15)
+    (found,) = fg.autograd.grad(u[0, 0] + u[1, 0], x)
+    assert not np.isfinite(found.numpy()).all()
+
+
+def test_least_squares_in_all_its_results():
+    b = SPD[:, :2]
+    for a in (A[:, :2], A[:, :1], A[:2], A):
+        right = b[: len(a)]
+        x, residuals, rank, s = fg.linalg.lstsq(fg.tensor(a, requires_grad=True), right)
+        assert not rank.requires_grad and rank.item() == min(a.shape) and x.requires_grad and s.requires_grad
+        for i in (0, 1, 3):
+            if i != 1 or residuals.size:
+                checked(lambda p, q, i=i: fg.linalg.lstsq(p, q)[i], a, right)
+                checked(lambda p, q, i=i: fg.linalg.lstsq(p, q)[i], a + 0.5j, right[:, 0])
+    low = np.outer([1.0, 2.0, -1.0], [0.5, 1.0])  # the shortest x, and no sums of squares
+    found = fg.linalg.lstsq(low, b[:, 0])
+    assert found[2].item() == 1 and found[1].shape == (0,)
+    np.testing.assert_allclose(found[0].numpy(), np.linalg.pinv(low) @ b[:, 0], rtol=1e-12)
+
+
+def test_a_singular_matrix_has_an_infinite_condition_and_its_rank():
+    low = np.outer([1.0, 2.0, -1.0], [0.5, 1.0, 2.0])
+    for order in (None, "fro", 1, np.inf):
+        assert fg.linalg.cond(low, order) > 1e15 and fg.linalg.cond(A * 0, order) == np.inf
+    assert fg.linalg.matrix_rank(fg.tensor(low, requires_grad=True)).item() == 1
+    assert [int(fg.linalg.matrix_rank(v)) for v in (np.zeros(3), np.ones(3), 0.0, 2.0)] == [0, 1, 0, 1]
+    assert fg.linalg.matrix_rank(SPDS, hermitian=True, rtol=0.0).tolist() == [3, 3]
+
+
+def test_functions_of_matrices_undo_each_other():
+    a = A @ A.T + A + 3 * np.eye(3)
+    for p in (a, a + 0.5j * A):
+        np.testing.assert_allclose(fg.linalg.expm(fg.linalg.logm(p)).numpy(), p, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose((fg.linalg.sqrtm(p) @ fg.linalg.sqrtm(p)).numpy(), p, rtol=1e-12, atol=1e-12)
+        for function in (fg.linalg.expm, fg.linalg.logm, fg.linalg.sqrtm):
+            checked(lambda x, function=function: function(x / 3), p)
+    below = np.diag([-1.0, 2.0, 3.0])
+    for function in (fg.linalg.logm, fg.linalg.sqrtm):
+        out = function(fg.tensor(below, requires_grad=True))
+        assert out.dtype == np.complex128 and function(below.astype("float32")).dtype == np.complex64
+        checked(function, below + 0.1 * A)
+    defective = np.array([[2.0, 1.0], [0.0, 2.0]])
+    checked(fg.linalg.expm, defective)
+    checked(fg.linalg.logm, defective)
+
+
+def test_without_scipy_expm_is_as_good_and_the_others_say_what_is_missing(monkeypatch):
+    matrices = importlib.import_module("fastgrad.ops.matrices")
+    factorizations = importlib.import_module("fastgrad.ops.factorizations")
+    inputs = [
+        A,
+        30 * A,
+        SPDS,
+        A + 1j * SPD,
+        np.zeros((2, 2)),
+        1e-9 * A,
+        np.zeros((0, 0)),
+        np.zeros((2, 0, 0)),
+        A.astype("float32"),
+    ]
+    expected = [fg.linalg.expm(a).numpy() for a in inputs]
+
+    def missing(name):
+        raise ImportError(f"linalg.{name} needs SciPy: pip install scipy")
+
+    monkeypatch.setattr(matrices, "_scipy", missing)
+    monkeypatch.setattr(factorizations, "_scipy", missing)
+    monkeypatch.setattr(factorizations, "_lapack", lambda name: None)
+    for a, wanted in zip(inputs, expected):
+        found = fg.linalg.expm(a).numpy()
+        assert found.dtype == wanted.dtype and found.shape == wanted.shape
+        tiny = 1e-10 if a.dtype != np.float32 else 1e-4
+        np.testing.assert_allclose(found, wanted, rtol=tiny, atol=tiny * np.abs(wanted).max(initial=0))
+    checked(fg.linalg.expm, A)
+    for name in ("sqrtm", "logm", "lu", "lu_factor"):
+        with pytest.raises(ImportError, match="pip install scipy"):
+            getattr(fg.linalg, name)(A)
+
+
+def test_lu_is_scipys():
+    scipy_linalg = pytest.importorskip("scipy.linalg")
+    for a in RECTANGLES:
+        if a.ndim > 2:
+            continue
+        for found, expected in zip(fg.linalg.lu(a), scipy_linalg.lu(a), strict=True):
+            same_bits(found.numpy(), expected.astype(a.dtype), "lu")
+        packed, piv = fg.linalg.lu_factor(a)
+        same_bits(packed.numpy(), scipy_linalg.lu_factor(a)[0], "lu_factor")
+        assert piv.tolist() == scipy_linalg.lu_factor(a)[1].tolist()
+        checked(lambda x: fg.linalg.lu_factor(x)[0], a)
+    b, factored = A[:, 0], fg.linalg.lu_factor(SPD + A)
+    for trans, m in ((0, SPD + A), (1, (SPD + A).T), (2, (SPD + A).T)):
+        np.testing.assert_allclose(m @ fg.linalg.lu_solve(factored, b, trans).numpy(), b, rtol=1e-10, atol=1e-12)
+    checked(lambda x, y: fg.linalg.lu_solve(fg.linalg.lu_factor(x), y), SPD + A, b)
 
 
 # ---------------------------------------------------------------- unstack, diagonal

@@ -179,14 +179,13 @@ def test_a_list_of_tensors_with_graphs_names_the_remedy(make):
     make([x[0].detach(), x[1].detach()])
 
 
-@pytest.mark.parametrize("name", ["cbrt", "exp2", "expm1", "log1p", "xlogy"])
+@pytest.mark.parametrize("name", ["exp", "sum", "where", "add"])
 def test_a_ufunc_of_the_same_name_from_elsewhere_is_refused(name):
-    special = pytest.importorskip("scipy.special")
-    ufunc = getattr(special, name)
-    if ufunc is getattr(np, name, None) or not isinstance(ufunc, np.ufunc):
-        pytest.skip(f"scipy.special.{name} is NumPy's here, or no ufunc")
-    with pytest.raises(TypeError, match=name):
-        ufunc(*[leaf()] * ufunc.nin)
+    ufunc = np.frompyfunc(eval(f"lambda {name}: {name}"), 1, 1)
+    named = np.frompyfunc(type("", (), {"__call__": lambda self, x: x, "__name__": name})(), 1, 1)
+    for made in (ufunc, named):
+        with pytest.raises(TypeError, match="does not accept Tensors"):
+            made(leaf())
 
 
 @pytest.mark.parametrize("index", [(True, [0, 1]), ([0, 1], True), (True, [0, 0, 1]), (np.True_, [1]), (False, [])])

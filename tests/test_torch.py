@@ -213,6 +213,10 @@ DEVIATIONS = {
     "floor_divide": (lambda x, y: True, "PyTorch has no derivative for it"),
     "logaddexp": (lambda x, y: x == y and np.isinf(x), "PyTorch gives nan for two equal infinities"),
     "abs": (np.isnan, "nan at nan, where PyTorch gives 0"),
+    "logaddexp2": (lambda x, y: x == y and np.isinf(x), "PyTorch gives nan for two equal infinities"),
+    "copysign": (lambda x, y: not np.isfinite(x), "1 or -1, where PyTorch gives nan"),
+    "fmod": (lambda x, y: y == 0 or np.isinf(x), "nan where the function is, where PyTorch gives an infinity"),
+    "heaviside": (lambda x, y: True, "PyTorch has no derivative for it"),
     "arccosh": (lambda x: x <= -1, "nan where the function is, where PyTorch gives a number"),
 }
 SPECIAL = [-2.0, -1.0, -0.0, 0.0, 0.5, 1.0, 2.0, np.inf, -np.inf, np.nan]

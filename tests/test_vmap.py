@@ -22,7 +22,7 @@ def cases():
 
 def batches(op, call):
     """The operands of a call, COUNT times over: of arrays a batch, of anything else the thing itself."""
-    dtype = "int64" if op.name.startswith("bitwise") else "float64"
+    dtype = "int64" if op.name.startswith("bitwise") or op.name in ("gcd", "lcm") else "float64"
     drawn = [operands_of(op, call, dtype, seed(op.name, repr(call), i)) for i in range(COUNT)]
     return [[np.asarray(v) if isinstance(v, np.generic) else v for v in column] for column in zip(*drawn)]
 

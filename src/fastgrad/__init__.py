@@ -13,8 +13,8 @@ tensor([2., 4., 6.])
 from importlib import import_module as _import_module
 
 from numpy import (  # noqa: I001  a table, and numpy's bool under its own name
-    complex64, complex128, e, euler_gamma, finfo, float16, float32, float64, iinfo, inf, int8, int16, int32, int64,
-    isdtype, nan, newaxis, pi, uint8, uint16, uint32, uint64,
+    complex64, complex128, e, euler_gamma, float16, float32, float64, inf, int8, int16, int32, int64, isdtype,
+    nan, newaxis, pi, uint8, uint16, uint32, uint64,
 )  # fmt: skip
 from numpy import bool_ as bool
 
@@ -22,18 +22,19 @@ from . import _creation, autograd, ops
 from ._backend import Tensor, backend_name, register_op
 from ._backend import public as _public
 from ._creation import *  # noqa: F403
-from ._creation import can_cast, result_type
+from ._creation import can_cast, finfo, iinfo, result_type
 from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
 )  # fmt: skip
 
 __version__ = "0.1.0"
+__array_api_version__ = "2024.12"
 
 #: Modules that most programs do without: imported when they are first asked for.
-_LATER = ("func", "linalg")
+_LATER = ("fft", "func", "linalg", "nn", "optim", "special")
 
 #: Modules of public functions that are no rows, imported like them.
-_MORE = ()
+_MORE = ("_inspection", "_writes")
 
 _public = {name: function for name, function in _public.items() if name not in _creation.__all__}
 globals().update(_public)
@@ -63,7 +64,7 @@ def __getattr__(name):
         return _import_module(f".{name}", __name__)
     if name == "__all__":
         return [*_names, *_rest()]
-    if not name.startswith("_"):
+    if not name.startswith("_") or name == "__array_namespace_info__":
         globals().update(_rest())
         if name in globals():
             return globals()[name]

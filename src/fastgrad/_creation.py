@@ -6,10 +6,11 @@ import numpy as np
 
 from ._backend import backend as _backend
 from ._methods import is_tensor, lifted, lookup, plain
+from .ops import load
 
 __all__ = [
     "arange", "asarray", "empty", "empty_like", "eye", "from_dlpack", "from_numpy", "full", "full_like", "linspace",
-    "meshgrid", "ones", "ones_like", "tensor", "tril", "triu", "zeros", "zeros_like",
+    "ones", "ones_like", "tensor", "zeros", "zeros_like",
 ]  # fmt: skip
 
 
@@ -43,6 +44,18 @@ def _buffer_like(x, value, dtype, requires_grad):
 def _rebuild(array, requires_grad):
     """A Tensor from its pickle."""
     return _new(array, requires_grad)
+
+
+def _typed(data, dtype):
+    """Python numbers as an ndarray of `dtype` at once, so that NumPy refuses integers that it cannot hold."""
+    if dtype is None or type(data) not in (int, float, complex, bool, list, tuple):
+        return data
+    try:
+        array = np.asarray(data)
+    except RuntimeError:
+        return data  # it holds Tensors that require grad: the backend says so
+    numbers = array.dtype.kind in "biufc" or (array.dtype == object and all(type(v) is int for v in array.flat))
+    return np.asarray(data, dtype) if numbers and np.dtype(dtype).kind in "biufc" else data
 
 
 def _check_device(device):
@@ -79,7 +92,7 @@ def tensor(data, *, dtype=None, requires_grad=False):
     >>> fg.tensor([1.0, 2.0], requires_grad=True)
     tensor([1., 2.], requires_grad=True)
     """
-    return _backend.tensor(data, dtype=dtype, requires_grad=requires_grad)
+    return _backend.tensor(_typed(data, dtype), dtype=dtype, requires_grad=requires_grad)
 
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
@@ -115,7 +128,9 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     _check_device(device)
     if lifted((obj,)):
         return obj if dtype is None and not copy else obj.astype(obj.dtype if dtype is None else dtype)
-    result = _backend.asarray(obj, dtype, copy)
+    if copy is False and not is_tensor(obj):
+        obj = np.asarray(obj, dtype, copy=False)  # NumPy raises where that needs a copy
+    result = _backend.asarray(_typed(obj, dtype), dtype, copy)
     if requires_grad:
         if result is obj:
             result = result.detach() if not result.requires_grad else result
@@ -269,8 +284,29 @@ def arange(start, /, stop=None, step=1, *, dtype=None, device=None, requires_gra
     return _new(np.arange(plain(start), plain(stop), plain(step), dtype), requires_grad)
 
 
-def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True, requires_grad=False):
-    """`num` evenly spaced numbers from `start` to `stop`.
+def linspace(start, stop, /, num=50, *, dtype=None, device=None, endpoint=True, axis=0, requires_grad=False):
+    """`num` evenly spaced numbers from `start` to `stop`; gradients pass to both, if they are Tensors.
+
+    Parameters
+    ----------
+    start, stop : array_like
+        The first number and the last. Arrays give as many sequences.
+    num : int
+        How many.
+    dtype : dtype, optional
+        By default that of start and stop, floating at least.
+    device : {"cpu", None}
+        For the array API.
+    endpoint : bool
+        Whether `stop` is the last of them; if not, it would be the next.
+    axis : int
+        Where the samples lie in the result, if start or stop are arrays.
+    requires_grad : bool
+        Whether operations on the result are recorded.
+
+    Returns
+    -------
+    Tensor
 
     Examples
     --------
@@ -279,7 +315,11 @@ def linspace(start, stop, /, num, *, dtype=None, device=None, endpoint=True, req
     tensor([0.  , 0.25, 0.5 , 0.75, 1.  ])
     """
     _check_device(device)
-    return _new(np.linspace(plain(start), plain(stop), num, endpoint, dtype=dtype), requires_grad)
+    if is_tensor(start) or is_tensor(stop):
+        load("fastgrad")
+        result = lookup("linspace")(start, stop, num, endpoint, dtype=dtype, axis=axis)
+        return result.requires_grad_() if requires_grad else result
+    return _new(np.linspace(start, stop, num, endpoint, dtype=dtype, axis=axis), requires_grad)
 
 
 def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None, requires_grad=False):
@@ -294,74 +334,6 @@ def eye(n_rows, n_cols=None, /, *, k=0, dtype=None, device=None, requires_grad=F
     """
     _check_device(device)
     return _new(np.eye(n_rows, n_cols, k, float if dtype is None else dtype), requires_grad)
-
-
-def _triangle(name, x, keep):
-    x = x if lifted((x,)) else _backend.asarray(x)
-    if x.ndim < 2:
-        raise ValueError(f"{name}: expected at least two axes, got shape {x.shape}")
-    return x._apply_op(lookup("where"), (keep(x.shape), x, np.zeros((), x.dtype)), {})
-
-
-def tril(x, /, *, k=0):
-    """`x` with zeros above diagonal number `k` of its last two axes.
-
-    Examples
-    --------
-    >>> import fastgrad as fg
-    >>> fg.tril(fg.ones((2, 2)))
-    tensor([[1., 0.],
-            [1., 1.]])
-    """
-    return _triangle("tril", x, lambda shape: np.tri(*shape[-2:], k, bool))
-
-
-def triu(x, /, *, k=0):
-    """`x` with zeros below diagonal number `k` of its last two axes.
-
-    Examples
-    --------
-    >>> import fastgrad as fg
-    >>> fg.triu(fg.ones((2, 2)))
-    tensor([[1., 1.],
-            [0., 1.]])
-    """
-    return _triangle("triu", x, lambda shape: ~np.tri(*shape[-2:], k - 1, bool))
-
-
-def meshgrid(*arrays, indexing="xy"):
-    """Coordinate matrices of coordinate vectors, one for each; gradients pass through.
-
-    Parameters
-    ----------
-    *arrays : array_like
-        Vectors or scalars.
-    indexing : {"xy", "ij"}
-        Which of the first two vectors runs along the first axis: the second ("xy") or the first.
-
-    Returns
-    -------
-    tuple of Tensor
-
-    Examples
-    --------
-    >>> import fastgrad as fg
-    >>> fg.meshgrid([1, 2], [3, 4])[1]
-    tensor([[3, 3],
-            [4, 4]])
-    """
-    if indexing not in ("xy", "ij"):
-        raise ValueError(f'meshgrid: indexing must be "xy" or "ij", not {indexing!r}')
-    vectors = [asarray(array).reshape(-1) for array in arrays]
-    order = list(range(len(vectors)))
-    if indexing == "xy" and len(order) > 1:
-        order[:2] = 1, 0
-    shape = tuple(vectors[i].size for i in order)
-    grids = []
-    for i, vector in enumerate(vectors):
-        along = tuple(vector.size if axis == order.index(i) else 1 for axis in range(len(order)))
-        grids.append(lookup("broadcast_to")(vector.reshape(along), shape).clone())
-    return tuple(grids)
 
 
 # ---------------------------------------------------------------- dtypes and constants
@@ -393,3 +365,44 @@ def can_cast(from_, to, casting="safe"):
     True
     """
     return np.can_cast(_dtypes([from_])[0], to, casting)
+
+
+class finfo:
+    """The limits of a floating dtype: `bits`, `eps`, `max`, `min`, `smallest_normal` and the rest of `numpy.finfo`'s.
+
+    Parameters
+    ----------
+    type : dtype, array or Tensor
+        Of a complex dtype the limits of its parts.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.finfo(fg.float32).max
+    3.4028234663852886e+38
+    """
+
+    def __init__(self, type, /):
+        self._info = np.finfo(type.dtype if is_tensor(type) else type)
+        self.bits, self.dtype = self._info.bits, self._info.dtype
+        as_python = float if self.bits <= 64 else lambda value: value
+        for name in ("eps", "max", "min", "smallest_normal"):
+            setattr(self, name, as_python(getattr(self._info, name)))
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__.get("_info"), name)
+
+    def __repr__(self):
+        return repr(self._info)
+
+
+def iinfo(type, /):
+    """The limits of an integer dtype, or of that of an array: `bits`, `max`, `min`.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.iinfo(fg.int8).max
+    127
+    """
+    return np.iinfo(type.dtype if is_tensor(type) else type)

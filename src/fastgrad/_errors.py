@@ -62,6 +62,13 @@ def unknown_numpy(what, name, reason="fastgrad has no operation for it"):
     )
 
 
+def out_loses_graph():
+    return RuntimeError(
+        "an ndarray cannot keep the graph of a Tensor that requires grad: write to a Tensor, or say .detach().numpy() "
+        "of what is written"
+    )
+
+
 def linear_system(op_name, a, b):
     """Shapes that are no system of linear equations."""
     return ValueError(
@@ -75,10 +82,6 @@ def singular(op_name):
 
 def no_linalg(op_name, dtype):
     return TypeError(f"{op_name}: there is no linear algebra for dtype {dtype!s}")
-
-
-def norm_order(op_name, order, of):
-    return ValueError(f"{op_name}: there is no ord={order!r} of {of} here")
 
 
 def gauge(op_name):

@@ -7,6 +7,8 @@ derives from `TensorMethods` and defines the operators, the attributes, `_apply_
 
 from __future__ import annotations
 
+import sys
+from functools import cache
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -169,33 +171,27 @@ class Handle:
         self.remove()
 
 
-# NumPy functions that look at shapes, dtypes and memory, or answer yes or no: no gradient is lost on them.
-_ABOUT = frozenset([
-    "shape", "ndim", "size", "result_type", "can_cast", "min_scalar_type", "common_type", "iscomplexobj",
-    "isrealobj", "may_share_memory", "shares_memory", "array_equal", "array_equiv", "allclose", "array_repr",
-    "array_str", "array2string",
-])  # fmt: skip
+def _check_not_stored(frame):
+    """Raise where ``array[i] = tensor`` asks for a number: NumPy does, without a word to the Tensor.
+
+    The caller's current instruction tells that from ``float(tensor)``.
+    """
+    code = frame.f_code
+    if code.co_filename == __file__:
+        frame = frame.f_back
+        code = frame.f_code
+    if code.co_code[frame.f_lasti] == _store():
+        from ._backend import backend
+
+        if backend.is_grad_enabled():
+            raise _errors.out_loses_graph()
 
 
-def _about(value):
-    if is_tensor(value):
-        return value.detach().numpy()
-    if type(value) in (tuple, list):
-        return type(value)(_about(item) for item in value)
-    return value
+@cache
+def _store():
+    from opcode import opmap
 
-
-_MODULES = {"numpy": "fastgrad", "numpy.linalg": "fastgrad.linalg", "numpy.fft": "fastgrad.fft"}
-_IN_BOTH = ("matmul", "matrix_transpose", "tensordot")  # of NumPy's top level and of numpy.linalg, and the same there
-
-
-def _numpy_row(func):
-    """The row that does what the NumPy function `func` does, or None."""
-    module = _MODULES.get("numpy" if func.__name__ in _IN_BOTH else func.__module__)
-    if lookup(func.__name__) is None:
-        load(module)
-    op = lookup(func.__name__)
-    return op if op is not None and op.module == module else None
+    return opmap["STORE_SUBSCR"]
 
 
 class TensorMethods:
@@ -205,31 +201,14 @@ class TensorMethods:
     __array_priority__ = 1000.0
 
     def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
-        name = ufunc.__name__
-        if method != "__call__":
-            raise _errors.unknown_numpy("numpy ufunc method", f"{name}.{method}")
-        if kwargs:
-            raise _errors.unknown_numpy("numpy ufunc", name, f"the argument {next(iter(kwargs))!r} is not supported")
-        if ufunc is np.divmod:
-            return tuple(self._apply_op(TABLE[row], inputs, {}) for row in ("floor_divide", "remainder"))
-        op = lookup(name)
-        if op is None or (op.fn is not ufunc and getattr(np, name, None) is not ufunc):
-            raise _errors.unknown_numpy("numpy ufunc", name)
-        return self._apply_op(op, inputs, op.bind(*inputs)[1])
+        from ._ufuncs import on_ufunc
+
+        return on_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, func, types, args, kwargs):
-        name = func.__name__
-        if name in _ABOUT and func.__module__ == "numpy":
-            return func(*_about(args), **{key: _about(value) for key, value in kwargs.items()})
-        op = _numpy_row(func)
-        if op is None:
-            raise _errors.unknown_numpy("numpy function", f"{func.__module__}.{name}")
-        try:
-            operands, options = op.bind(*args, **kwargs)
-        except TypeError as error:
-            raise _errors.unknown_numpy("numpy function", f"{func.__module__}.{name}", str(error)) from None
-        result = self._apply_op(op, operands, options)
-        return result if op.named is None else op.named(*result)
+        from ._dispatch import on_function
+
+        return on_function(func, args, kwargs)
 
     def __array_namespace__(self, *, api_version=None):
         """The array API namespace: the fastgrad module."""
@@ -247,10 +226,12 @@ class TensorMethods:
     def __array__(self, dtype=None, copy=None):
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
-    def __dlpack__(self, **options):
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:
             raise BufferError(str(_errors.numpy_requires_grad()))
-        return self.numpy().__dlpack__(**options)
+        options = {"max_version": max_version, "dl_device": dl_device, "copy": copy}
+        options = {key: value for key, value in options.items() if value is not None}  # NumPy 2.0 knows none of them
+        return self.numpy().__dlpack__(stream=stream, **options)
 
     def __dlpack_device__(self):
         return self._ndarray().__dlpack_device__()
@@ -267,9 +248,11 @@ class TensorMethods:
         if not self.is_leaf:
             raise _errors.deepcopy_non_leaf()
         if id(self) not in memo:
+            from copy import deepcopy
+
             result = memo[id(self)] = self.detach().clone().requires_grad_(self.requires_grad)
             if self.grad is not None:
-                result.grad = self.grad.detach().__deepcopy__(memo)
+                result.grad = deepcopy(self.grad.detach(), memo)  # which keeps it alive, and its id its own
         return memo[id(self)]
 
     def __repr__(self):
@@ -290,9 +273,15 @@ class TensorMethods:
         """The elements as nested lists of Python scalars."""
         return self._ndarray().tolist()
 
+    def tobytes(self, order="C"):
+        """The elements' bytes."""
+        return self._ndarray().tobytes(order)
+
     def _only(self, kind):
         if self.size != 1:
             raise _errors.not_one_element(kind.__name__, self.shape)
+        if self.requires_grad or hasattr(type(self), "_lifts"):
+            _check_not_stored(sys._getframe(1))
         return kind(self.item())
 
     def __bool__(self):
@@ -327,6 +316,12 @@ class TensorMethods:
     def device(self):
         """Where the memory is: always "cpu"."""
         return "cpu"
+
+    def to_device(self, device, /, *, stream=None):
+        """The Tensor itself: there is no device but "cpu"."""
+        if device != "cpu" or stream is not None:
+            raise ValueError(f"to_device: there is no device but 'cpu', and it has no streams; got {device!r}, {stream!r}")
+        return self
 
     @property
     def T(self):
@@ -450,6 +445,24 @@ def _method(op, name):
     return _named(method, name, f"See `{op.module}.{op.name}`.")
 
 
+def _later(name, first=0):
+    """A method of a row that `import fastgrad` leaves for later; the Tensor is its operand number `first`."""
+
+    def method(self, *args, **kwargs):
+        load("fastgrad")
+        return lookup(name)(*args[:first], self, *args[first:], **kwargs)
+
+    return _named(method, name, f"See `fastgrad.{name}`.")
+
+
+def _later_in_place(name):
+    def method(self, *others):
+        load("fastgrad")
+        return _in_place(lookup(name), f"{name}_")(self, *others)
+
+    return _named(method, f"{name}_", f"Write in place what `fastgrad.{name}` gives.")
+
+
 def _in_place(op, name):
     def method(self, *others):
         if 1 + len(others) != len(op.operands):
@@ -486,4 +499,23 @@ def _add_methods():
             setattr(TensorMethods, name, _in_place(TABLE[row], name))
 
 
+#: Methods that are rows of later families: ndarray's, and functions of one operand.
+_LATER = [
+    "argpartition", "argsort", "nonzero", "partition", "searchsorted", "sort", "take", "choose",
+]  # fmt: skip
+_LATER_UNARY = [
+    "deg2rad", "degrees", "fabs", "nan_to_num", "rad2deg", "radians", "sinc",
+]  # fmt: skip
+
+
+def _add_later_methods():
+    for name in (*_LATER, *_LATER_UNARY):
+        if name not in TensorMethods.__dict__:
+            setattr(TensorMethods, name, _later(name))
+    TensorMethods.compress = _later("compress", first=1)
+    for name in _LATER_UNARY:
+        setattr(TensorMethods, f"{name}_", _later_in_place(name))
+
+
 _add_methods()
+_add_later_methods()

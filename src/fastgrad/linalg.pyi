@@ -9,12 +9,12 @@ from . import matrix_transpose as matrix_transpose
 from . import tensordot as tensordot
 
 class SlogdetResult(NamedTuple):
-    sign: Tensor
-    logabsdet: Tensor
+    sign: Any
+    logabsdet: Any
 
 class EighResult(NamedTuple):
-    eigenvalues: Tensor
-    eigenvectors: Tensor
+    eigenvalues: Any
+    eigenvectors: Any
 
 def solve_triangular(a: npt.ArrayLike | Tensor, b: npt.ArrayLike | Tensor, trans: Any = 0, lower: Any = False, unit_diagonal: Any = False) -> Tensor: ...
 def solve(a: npt.ArrayLike | Tensor, b: npt.ArrayLike | Tensor) -> Tensor: ...

@@ -87,6 +87,25 @@ def find(name):
     return batch
 
 
+def each(name):
+    """The rule of a row whose result's shape depends on values: one example after the other, all to the same shape."""
+
+    def batch(many, *operands, **options):
+        count = next(x.shape[0] for x, is_many in zip(operands, many) if is_many)
+        found = []
+        for i in range(count):
+            chosen = tuple(TABLE["getitem"](x, i) if is_many else x for x, is_many in zip(operands, many))
+            found.append(TABLE[name].on(chosen, options))
+        several = isinstance(found[0], tuple) if found else False
+        columns = list(zip(*found)) if several else [found]
+        if not found or any(part.shape != column[0].shape for column in columns for part in column):
+            raise TypeError(f"{name}: the shape of the result depends on values, and is not the same for all examples")
+        stacked = tuple(TABLE["stack"](column) for column in columns)
+        return stacked if several else stacked[0]
+
+    return batch
+
+
 # ---------------------------------------------------------------- indexing
 # With one index for all examples, a slice in front keeps axis 0; an array in the index makes NumPy move axes about,
 # but never the last one, so there the batch goes last meanwhile.

@@ -17,10 +17,10 @@ import numpy as np
 from .. import _errors
 from ._batch import past, ranked
 from ._doc import doc as _doc
-from ._row import case, register
+from ._row import TABLE, case, register
 from .elementwise import where
 from .indexing import getitem, put_add
-from .shaping import astype, expand_dims
+from .shaping import astype, expand_dims, moveaxis
 
 _op = partial(register, module="fastgrad.linalg")
 
@@ -64,10 +64,10 @@ def _scaled(g, x):
 
 
 def _values(x):
-    """The numbers of an ndarray or a Tensor; None where there are none yet (under `fastgrad.func.vmap`, say)."""
-    if isinstance(x, np.ndarray):
-        return x
-    return None if hasattr(type(x), "_lifts") else x.detach().numpy()
+    """The numbers of an ndarray or a Tensor; of what is lifted (`fastgrad.func`) those of all examples, without tangents."""
+    while hasattr(type(x), "_lifts"):
+        x = x.payload if hasattr(x, "payload") else x.primal
+    return x if isinstance(x, np.ndarray) else x.detach().numpy()
 
 
 _KEPT = 256  # rows of a matrix up to which such constants are kept
@@ -285,8 +285,7 @@ def _eigh_da(g, out, a, UPLO):
     (dw, dv), (w, v) = g, out
     eye = _eye(a.shape[-1], w.dtype)
     turn = _adjoint(v) @ dv
-    numbers = _values(turn) if a.dtype.kind == "c" else None
-    if numbers is not None and not np.allclose(np.diagonal(numbers, 0, -2, -1).imag, 0, 1e-2, 1e-2):
+    if a.dtype.kind == "c" and not np.allclose(np.diagonal(_values(turn), 0, -2, -1).imag, 0, 1e-2, 1e-2):
         raise _errors.gauge("eigh")
     turn = (turn - _adjoint(turn)) * (0.5 * (1 - eye))
     gap = _row(w) - _column(w)
@@ -302,21 +301,68 @@ def _eigvalsh_da(g, out, a, UPLO):
 # ---------------------------------------------------------------- norms --
 
 
-def _bind_norm(x, ord=None, axis=None, keepdims=False):
-    ndim = np.ndim(x)
-    many = ndim == 2 if axis is None else np.size(axis) == 2
-    if ord is not None and (ord != "fro" if many else not np.isscalar(ord) or isinstance(ord, str)):
-        raise _errors.norm_order("norm", ord, "matrices" if many else "vectors")
-    if axis is None and ord is not None and ndim != 1 + many:
-        raise _errors.norm_order("norm", ord, f"{ndim} axes")
-    return (x,), {"ord": ord, "axis": axis, "keepdims": keepdims}
+_OF_MATRICES = ("fro", "f", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
+
+
+def _matrix_axes(ndim, ord, axis):
+    """The two axes of matrices, where `norm` is that of matrices and not of all the elements together; or None."""
+    if axis is None:
+        if ndim != 2 or ord in (None, "fro", "f"):
+            return None
+        return 0, 1
+    axis = axis if isinstance(axis, tuple) else (axis,)
+    if len(axis) != 2 or ord in (None, "fro", "f"):
+        return None
+    return axis[0] % ndim, axis[1] % ndim
+
+
+def _bind_matrix_norm(x, *, keepdims=False, ord="fro"):
+    return (x,), {"keepdims": keepdims, "ord": ord}
 
 
 def _bind_vector_norm(x, *, axis=None, keepdims=False, ord=2):
     return (x,), {"axis": axis, "keepdims": keepdims, "ord": ord}
 
 
-def _norm_dx(g, out, x, axis, keepdims, ord):
+def _norm_dx(g, out, x, ord, axis, keepdims):
+    axes = _matrix_axes(x.ndim, ord, axis)
+    return (
+        _vector_norm_dx(g, out, x, axis, keepdims, ord)
+        if axes is None
+        else _matrix_norm_dx(g, out, x, ord, axes, keepdims)
+    )
+
+
+def _matrix_norm_dx(g, out, x, ord, axes, keepdims):
+    """Of the largest (smallest) sum or singular value; ties share it."""
+    if not keepdims:
+        g = expand_dims(g, axes)
+    if ord in ("nuc", 2, -2):
+        u, s, vh = TABLE["svd"](moveaxis(x, axes, (-2, -1)), False)
+        g = moveaxis(g, axes, (-2, -1))
+        return moveaxis((u * (g if ord == "nuc" else g * _row(_shares(s, -1, ord > 0)))) @ vh, (-2, -1), axes)
+    summed, compared = axes if abs(ord) == 1 else axes[::-1]
+    size = abs(x)
+    return x / where(size == 0, 1.0, size) * (g * _shares(size.sum(summed, keepdims=True), compared, ord > 0))
+
+
+def _shares(x, axis, largest):
+    """Zeros, but at the extrema along an axis, which share one evenly."""
+    top = x.max(axis, keepdims=True) if largest else x.min(axis, keepdims=True)
+    tied = astype(x == top, x.dtype)
+    return tied / tied.sum(axis, keepdims=True)
+
+
+def _batch_norm(many, x, ord, axis, keepdims):
+    ndim = x.ndim - 1
+    axes = _matrix_axes(ndim, ord, axis)
+    if axes is not None:
+        return norm(x, ord, (axes[0] + 1, axes[1] + 1), keepdims)
+    ord = 2 if ord in (None, "fro", "f") else ord
+    return vector_norm(x, axis=past(axis, x), keepdims=keepdims, ord=ord)
+
+
+def _vector_norm_dx(g, out, x, axis, keepdims, ord):
     """Zero where the norm is zero, which has a kink there, and where an element is, if p is less than 1."""
     if not keepdims:
         axis = tuple(range(x.ndim)) if axis is None else axis
@@ -324,7 +370,7 @@ def _norm_dx(g, out, x, axis, keepdims, ord):
     if ord == 0:
         return 0.0
     safe = where(out == 0, 1.0, out)
-    if ord in (None, "fro", 2):
+    if ord in (None, "fro", "f", 2):
         return x * (g / safe)
     size = abs(x)
     if abs(ord) == np.inf:
@@ -426,7 +472,7 @@ eigvalsh = _op(
 
 vector_norm = _op(
     "vector_norm", np.linalg.vector_norm, "x; axis=None, keepdims=False, ord=2", bind=_bind_vector_norm,
-    holomorphic=False, vjp=_norm_dx, saves="out, x",
+    holomorphic=False, vjp=_vector_norm_dx, saves="out, x",
     batch=lambda many, x, axis, keepdims, ord: vector_norm(x, axis=past(axis, x), keepdims=keepdims, ord=ord),
     cases=[case((2, 3)), case((2, 3), axis=1, ord=1), case((2, 3), axis=0, ord=np.inf, keepdims=True),
            case((2, 3, 2), axis=(0, 2), ord=3), case((3,), ord=-1.5), case((2, 3), axis=0, ord=-np.inf),
@@ -435,13 +481,19 @@ vector_norm = _op(
     doc=_doc("Norm of vectors: ``sum(abs(x)**ord)**(1/ord)``, over one, some or all axes.",
              "linalg.vector_norm([3., 4.])", "tensor(5.)", "The gradient at zero is zero."))
 norm = _op(
-    "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False", bind=_bind_norm,
-    holomorphic=False, vjp=_norm_dx, saves="out, x",
-    batch=lambda many, x, ord, axis, keepdims: vector_norm(
-        x, axis=past(axis, x), keepdims=keepdims, ord=2 if ord in (None, "fro") else ord),
+    "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False",
+    holomorphic=False, vjp=_norm_dx, saves="out, x", batch=_batch_norm,
     cases=[case((2, 3)), case((2, 3), axis=1), case((2, 3, 2), axis=(0, 2), keepdims=True), case((3,), ord=3),
-           case((2, 3), ord="fro"), case((2, 3), ord=np.inf, axis=0), case((2, 2, 2))],
+           case((2, 3), ord="fro"), case((2, 3), ord=np.inf, axis=0), case((2, 2, 2)), case((), axis=None),
+           *(case((2, 3, 2), ord=ord, axis=(2, 0), keepdims=ord in (1, -2)) for ord in _OF_MATRICES),
+           *(case((2, 3), ord=ord) for ord in ("nuc", 1, -1, 2, -2, np.inf, -np.inf)), case((0, 2), ord=1)],
     kinks=[(([0.0, 0.0],), ([0.0, 0.0],))],
-    doc=_doc("Norm of vectors, or Frobenius' norm of matrices: `numpy.linalg.norm`.", "linalg.norm([3., 4.])", "tensor(5.)",
-             "`ord` is a number for vectors; of matrices there is \"fro\" alone."))
+    doc=_doc("Norm of vectors or of matrices: `numpy.linalg.norm`.", "linalg.norm([3., 4.])", "tensor(5.)",
+             """Without `axis`, an array of two axes is a matrix; without `ord`, it is the square root of the sum of squares.
+             Gradients at ties are shared evenly, and zero where the norm is."""))
+matrix_norm = _op(
+    "matrix_norm", lambda x, keepdims, ord: norm(x, ord, (-2, -1), keepdims), "x; keepdims=False, ord='fro'",
+    bind=_bind_matrix_norm,
+    cases=[case((2, 3), keepdims=False, ord=ord) for ord in _OF_MATRICES if ord != "f"] + [case((2, 2, 3), keepdims=True, ord=1)],
+    doc=_doc("Norm of matrices, which are the last two axes.", "linalg.matrix_norm([[0., 3.], [4., 0.]], ord=2)", "tensor(4.)"))
 # fmt: on

@@ -30,10 +30,19 @@ _SCALARS = (int, float, complex)
 
 
 def _erf(x):
-    """libm's erf of every element, in double precision, rounded to the dtype of `x` (integers: float64)."""
+    """libm's erf of every element, in double precision, rounded to the dtype of `x` (integers: float64).
+
+    Of complex numbers it is SciPy's.
+    """
     x = np.asarray(x)
+    if x.dtype.kind == "c":
+        try:
+            from scipy.special import erf
+        except ImportError:
+            raise TypeError(f"erf: of {x.dtype} it is computed by SciPy, which is not here: pip install scipy") from None
+        return erf(x)
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"erf: takes real numbers, not {x.dtype}")
+        raise TypeError(f"erf: takes numbers, not {x.dtype}")
     dtype = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     values = [math.erf(value) for value in x.ravel().tolist()]
     return np.array(values, dtype).reshape(x.shape)
@@ -211,9 +220,9 @@ cos     = _op("cos",     np.cos,     "x", vjp=lambda g, out, x: -(g * sin(x)),
               doc=_doc("Cosine, of radians.", "cos([0., 0.])", "tensor([1., 1.])"))
 tan     = _op("tan",     np.tan,     "x", vjp=lambda g, out, x: g * (1 + out * out),                 near=(-1.2, 1.2),
               doc=_doc("Tangent, of radians.", "tan([0., 0.])", "tensor([0., 0.])"))
-arcsin  = _op("arcsin",  np.arcsin,  "x", vjp=lambda g, out, x: g / sqrt((1 - x) * (1 + x)),         near=(-0.9, 0.9),
+arcsin  = _op("arcsin",  np.arcsin,  "x", vjp=lambda g, out, x: g / sqrt(-((x - 1) * (x + 1))),      near=(-0.9, 0.9),
               doc=_doc("Inverse sine, in radians.", "arcsin([0., 0.])", "tensor([0., 0.])"))
-arccos  = _op("arccos",  np.arccos,  "x", vjp=lambda g, out, x: -g / sqrt((1 - x) * (1 + x)),        near=(-0.9, 0.9),
+arccos  = _op("arccos",  np.arccos,  "x", vjp=lambda g, out, x: -g / sqrt(-((x - 1) * (x + 1))),     near=(-0.9, 0.9),
               doc=_doc("Inverse cosine, in radians.", "arccos([1., 1.])", "tensor([0., 0.])"))
 arctan  = _op("arctan",  np.arctan,  "x", vjp=lambda g, out, x: g / (1 + x * x),
               doc=_doc("Inverse tangent, in radians.", "arctan([0., 0.])", "tensor([0., 0.])"))

@@ -12,11 +12,18 @@ import math
 import numpy as np
 
 from ._batch import every, find, over_axes, over_axis, past
+from ._doc import describe
 from ._doc import doc as _doc
+from ._instead import instead
 from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import conj, exp, real, where
 from .shaping import astype, concat, diagonal, expand_dims, flip, moveaxis, ones_like, reshape
+
+describe({
+    "initial": ("scalar or None", "What to start from, as if it were one element more."),
+    "where": ("array of bool", "Which elements count."),
+})  # fmt: skip
 
 # ---------------------------------------------------------------- helpers --
 
@@ -31,8 +38,64 @@ def _count(x, out):
     return x.size // out.size if out.size else 0
 
 
-def _bind_moment(x, axis=None, correction=0, keepdims=False, *, ddof=None):
-    return (x,), {"axis": axis, "correction": correction if ddof is None else ddof, "keepdims": keepdims}
+def _masked(name, x, where, **options):
+    """What `where=`, `initial=` and a dtype that a row does not know are left to: the rows of `masked`."""
+    from . import masked
+
+    return instead(masked.reduce, name, x, where, options)
+
+
+# The binds have the names of their rows, so that the short way of a call with nothing but x is open to it.
+
+
+def _bind_sum(name):
+    def bind(x, axis=None, dtype=None, keepdims=False, *, initial=None, where=True):
+        if initial is None and where is True:
+            return (x,), {"axis": axis, "dtype": dtype, "keepdims": keepdims}
+        return _masked(name, x, where, axis=axis, dtype=dtype, keepdims=keepdims, initial=initial)
+
+    bind.__name__ = bind.__qualname__ = name
+    return bind
+
+
+def _bind_mean(x, axis=None, keepdims=False, *, dtype=None, where=True):
+    if dtype is None and where is True:
+        return (x,), {"axis": axis, "keepdims": keepdims}
+    return _masked("mean", x, where, axis=axis, dtype=dtype, keepdims=keepdims)
+
+
+_bind_mean.__name__ = "mean"
+
+
+def _bind_extremum(name):
+    def bind(x, axis=None, keepdims=False, *, initial=None, where=True):
+        if initial is None and where is True:
+            return (x,), {"axis": axis, "keepdims": keepdims}
+        return _masked(name, x, where, axis=axis, keepdims=keepdims, initial=initial)
+
+    bind.__name__ = bind.__qualname__ = name
+    return bind
+
+
+def _bind_truth(name):
+    def bind(x, axis=None, keepdims=False, *, where=True):
+        if where is True:
+            return (x,), {"axis": axis, "keepdims": keepdims}
+        return _masked(name, x, where, axis=axis, keepdims=keepdims)
+
+    bind.__name__ = bind.__qualname__ = name
+    return bind
+
+
+def _bind_moment(name):
+    def bind(x, axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None):
+        correction = correction if ddof is None else ddof
+        if dtype is None and mean is None and where is True:
+            return (x,), {"axis": axis, "correction": correction, "keepdims": keepdims}
+        return _masked(name, x, where, axis=axis, dtype=dtype, correction=correction, keepdims=keepdims, mean=mean)
+
+    bind.__qualname__ = f"{name}.bind"
+    return bind
 
 
 def _along(x, axis):
@@ -205,7 +268,7 @@ _FIND = [case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=-1, keepdims=True
 # ---------------------------------------------------------------- sums and products --
 
 sum = _op(
-    "sum", np.sum, "x; axis=None, dtype=None, keepdims=False",
+    "sum", np.sum, "x; axis=None, dtype=None, keepdims=False, *, initial=None, where=True", bind=_bind_sum("sum"),
     linear="jointly", batch=over_axes("sum"),
     vjp=lambda g, out, x, axis, dtype, keepdims: _kept(g, axis, keepdims),
     cases=[*_REDUCE, *_EMPTY, case((2, 3), axis=0, dtype=np.dtype("float64"))],
@@ -216,11 +279,11 @@ trace = _op(
     cases=[case((3, 3)), case((2, 3), offset=1), case((2, 3, 4), axis1=-1, axis2=0), case((0, 2))],
     doc=_doc("Sum of the diagonals of matrices.", "trace([[1., 2.], [3., 4.]])", "tensor(5.)"))
 mean = _op(
-    "mean", np.mean, "x; axis=None, keepdims=False",
+    "mean", np.mean, "x; axis=None, keepdims=False, *, dtype=None, where=True", bind=_bind_mean,
     linear="jointly", batch=over_axes("mean"), vjp=_mean_dx, cases=_REDUCE,
     doc=_doc("Mean of the elements.", "mean([1., 2., 3.])", "tensor(2.)"))
 prod = _op(
-    "prod", np.prod, "x; axis=None, dtype=None, keepdims=False",
+    "prod", np.prod, "x; axis=None, dtype=None, keepdims=False, *, initial=None, where=True", bind=_bind_sum("prod"),
     jvp=_spread_jvp("prod"), batch=over_axes("prod"), vjp=_prod_dx, saves="x",
     cases=[*_REDUCE, *_EMPTY],
     kinks=[(([2.0, 0.0, 3.0],), ([0.0, 6.0, 0.0],)), (([0.0, 0.0, 3.0],), ([0.0, 0.0, 0.0],)), (([0.0],), ([1.0],))],
@@ -246,14 +309,14 @@ recurrence = _op(
 # ---------------------------------------------------------------- extrema --
 
 max = _op(
-    "max", np.max, "x; axis=None, keepdims=False",
+    "max", np.max, "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_extremum("max"),
     jvp=_spread_jvp("max"), batch=over_axes("max"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([3.0, 1.0, 3.0],), ([0.5, 0.0, 0.5],)), (([1.0, 1.0, 1.0, 1.0],), ([0.25] * 4,)),
            (([1.0, _NAN],), ([_NAN, _NAN],))],
     doc=_doc("The largest element; nan where one is.", "max([1., 3., 2.])", "tensor(3.)",
              "Among equals the gradient is split evenly, as in `torch.amax`."))
 min = _op(
-    "min", np.min, "x; axis=None, keepdims=False",
+    "min", np.min, "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_extremum("min"),
     jvp=_spread_jvp("min"), batch=over_axes("min"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([1.0, 3.0, 1.0],), ([0.5, 0.0, 0.5],)), (([1.0, _NAN],), ([_NAN, _NAN],))],
     doc=_doc("The smallest element; nan where one is.", "min([1., 3., 2.])", "tensor(1.)",
@@ -267,11 +330,11 @@ argmin = _op(
     batch=find("argmin"), vjp=None, cases=_FIND,
     doc=_doc("Where the (first) smallest element is.", "argmin([1., 3., 2.])", "tensor(0)"))
 all = _op(
-    "all", np.all, "x; axis=None, keepdims=False",
+    "all", np.all, "x; axis=None, keepdims=False, *, where=True", bind=_bind_truth("all"),
     batch=over_axes("all"), vjp=None, cases=[*_FIND, *_EMPTY],
     doc=_doc("Whether all elements are true.", "all([1., 0.])", "tensor(False)"))
 any = _op(
-    "any", np.any, "x; axis=None, keepdims=False",
+    "any", np.any, "x; axis=None, keepdims=False, *, where=True", bind=_bind_truth("any"),
     batch=over_axes("any"), vjp=None, cases=[*_FIND, *_EMPTY],
     doc=_doc("Whether any element is true.", "any([1., 0.])", "tensor(True)"))
 peak = _op(
@@ -284,12 +347,12 @@ peak = _op(
 
 var = _op(
     "var", _var, "x; axis=None, correction=0, keepdims=False",
-    jvp=_spread_jvp("var"), batch=over_axes("var"), bind=_bind_moment, holomorphic=False,
+    jvp=_spread_jvp("var"), batch=over_axes("var"), bind=_bind_moment("var"), holomorphic=False,
     vjp=_var_dx, saves="x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Variance of the elements.", "var([1., 3.])", "tensor(1.)"))
 std = _op(
     "std", _std, "x; axis=None, correction=0, keepdims=False",
-    jvp=_spread_jvp("std"), batch=over_axes("std"), bind=_bind_moment, holomorphic=False,
+    jvp=_spread_jvp("std"), batch=over_axes("std"), bind=_bind_moment("std"), holomorphic=False,
     vjp=_std_dx, saves="out, x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Standard deviation of the elements.", "std([1., 3.])", "tensor(1.)",
              "The gradient is 0 where all elements are equal."))

@@ -36,24 +36,14 @@ def _reshape(x, shape, copy):
     return out.copy() if copy and shared else out
 
 
+def _bind_astype(x, dtype, copy=True, *, device=None):
+    if device not in (None, "cpu"):
+        raise ValueError(f"astype: device must be 'cpu' or None, not {device!r}")
+    return (x,), {"dtype": np.dtype(dtype), "copy": copy}
+
+
 def _astype(x, dtype, copy):
     return np.asarray(x).astype(dtype, copy=copy)
-
-
-_PAD_GATHERS = ("edge", "wrap", "reflect", "symmetric")  # modes that repeat elements of x, so that
-_PAD_FILLS = ("constant", "empty")  # an index says all; these put in values of their own
-
-
-def _bind_pad(x, pad_width, mode="constant", *, constant_values=0):
-    if mode not in _PAD_GATHERS + _PAD_FILLS:
-        known = ", ".join(repr(name) for name in _PAD_FILLS + _PAD_GATHERS)
-        raise ValueError(f"pad: mode must be one of {known}, not {mode!r}")
-    return (x,), {"pad_width": pad_width, "mode": mode, "constant_values": constant_values}
-
-
-def _pad(x, pad_width, mode, constant_values):
-    more = {"constant_values": constant_values} if mode == "constant" else {}
-    return np.pad(x, pad_width, mode, **more)
 
 
 # ---------------------------------------------------------------- formulas --
@@ -129,21 +119,6 @@ def _diagonal_into(buffer, g, x, offset, axis1, axis2):
     view += g
 
 
-def _pairs(pad_width, ndim):
-    if isinstance(pad_width, dict):
-        given = {axis % ndim: width for axis, width in pad_width.items()}
-        pad_width = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
-    return np.broadcast_to(pad_width, (ndim, 2)).tolist()
-
-
-def _pad_dx(g, out, x, pad_width, mode, constant_values):
-    if mode in _PAD_FILLS:
-        pairs = _pairs(pad_width, x.ndim)
-        return getitem(g, tuple(slice(before, before + n) for (before, _), n in zip(pairs, x.shape)))
-    origins = np.pad(np.arange(x.size).reshape(x.shape), pad_width, mode)
-    return put_add(g, x.shape, np.unravel_index(origins, x.shape))
-
-
 def _tile_dx(g, out, x, reps):
     reps = _ints(reps)
     ndim = max(len(reps), x.ndim)
@@ -214,16 +189,6 @@ def _batch_stack(many, *xs, axis):
 
 def _batch_split(many, x, indices_or_sections, axis):
     return split(x, indices_or_sections, past(axis, x))
-
-
-def _batch_pad(many, x, pad_width, mode, constant_values):
-    if np.ndim(constant_values):
-        constant_values = [(0, 0), *np.broadcast_to(constant_values, (x.ndim - 1, 2)).tolist()]
-    return pad(x, [(0, 0), *_pairs(pad_width, x.ndim - 1)], mode, constant_values=constant_values)
-
-
-def _pad_jvp(tangents, out, x, pad_width, mode, constant_values):
-    return pad(tangents[0], pad_width, "constant" if mode in _PAD_FILLS else mode)
 
 
 def _batch_tile(many, x, reps):
@@ -367,16 +332,6 @@ diag = _op(
 
 # ---------------------------------------------------------------- more elements --
 
-pad = _op(
-    "pad", _pad, "x; pad_width, mode='constant', constant_values=0", bind=_bind_pad,
-    jvp=_pad_jvp, batch=_batch_pad,
-    vjp=_pad_dx,
-    cases=[case((3,), pad_width=1), case((2, 3), pad_width=((1, 0), (0, 2))), case((2, 3), pad_width=(1, 2)),
-           case((2, 3), pad_width={-1: (1, 2)}), case((2, 3), pad_width=2, mode="edge"),
-           case((2, 3), pad_width=((1, 1), (4, 2)), mode="wrap"), case((3, 3), pad_width=2, mode="reflect"),
-           case((2, 2), pad_width=3, mode="symmetric"), case((0, 2), pad_width=1),
-           case((3,), pad_width=1, constant_values=7)],
-    doc=_doc("x with a border.", "pad([1., 2.], 1)", "tensor([0., 1., 2., 0.])"))
 tile = _op(
     "tile", np.tile, "x; reps",
     linear="jointly", batch=_batch_tile,
@@ -398,7 +353,7 @@ repeat = _op(
 
 astype = _op(
     "astype", _astype, "x; dtype, copy=True", view=True, linear="jointly", batch="same",
-    bind=lambda x, dtype, copy=True: ((x,), {"dtype": np.dtype(dtype), "copy": copy}),
+    bind=_bind_astype,
     vjp=lambda g, out, x, dtype, copy: g,
     cases=[case((2, 3), dtype=np.dtype("float64")), case((2, 3), dtype=np.dtype("complex128"), copy=False),
            case((), dtype=np.dtype("int64"))],
