@@ -213,3 +213,12 @@ def test_bad_rows_are_refused_and_leave_no_trace(what, register):
     with pytest.raises(error, match=words):
         register(*args, **fields)
     assert before == TABLE
+
+
+def test_an_expression_whose_derivative_has_no_program_records_its_parts(register):
+    """`sign` asks for a dtype in its vjp, which a program cannot tell."""
+    signed = register("signed", lambda x: fg.sign(x) * x, "x")
+    x = fg.tensor([-2.0, 3.0], requires_grad=True)
+    signed(x).sum().backward()
+    assert x.grad.tolist() == [-1, 1]
+    assert fg.func.grad(lambda x: fg.func.grad(lambda y: (signed(y) ** 2).sum())(x).sum())(x).tolist() == [2, 2]

@@ -230,7 +230,7 @@ cdef class Row:
             try:
                 row.forward = make_formula(forward_program(self.op, options), self.op.operands)
                 row.fused = row.derived and row.forward is not None and self.nin <= 3 \
-                    and row.forward.result_kind[0] == COMPUTED
+                    and row.forward.result_kind[0] == COMPUTED and row.formula((1 << self.nin) - 1) is not None
             except NotElementwise:
                 pass
             if self.variants is None or len(self.variants) >= 64:
