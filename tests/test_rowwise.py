@@ -104,7 +104,7 @@ def test_a_cotangent_in_any_memory(name):
 
 def test_what_is_no_expression_along_rows_has_no_program():
     def reject(fn):
-        op = fg.ops.Op("sample_row", fn, "x; axis=-1", rowwise=True, vjp=lambda g, out, x, axis: g, cases=[case((3,))])
+        op = fg.ops.Op("sample_row", fn, "x; axis=-1", rowwise=fn, vjp=lambda g, out, x, axis: g, cases=[case((3,))])
         with pytest.raises(NotElementwise):
             forward_program(op, {"axis": -1})
 

@@ -127,7 +127,7 @@ class Trace:
             if self.rows and op.name in _ALONG_ROWS:
                 return self._along_rows(op.name, *operands, **options)
             if op.derived or (self.rows and op.rowwise):
-                return op.fn(*operands, **options)
+                return (op.rowwise or op.fn)(*operands, **options)
             raise NotElementwise(f"{op.name} is not elementwise")
         if options:
             raise NotElementwise(f"{op.name} has options")
@@ -215,9 +215,9 @@ def _traced(expression, operands, options):
 
 def forward_program(op, options=None):
     """The program of a composite row's expression, of its operands in order."""
-    trace = Trace(op.rowwise)
+    trace = Trace(rows=op.rowwise is not None)
     operands = _operand_syms(trace, op)
-    out = _traced(op.fn, operands, options)
+    out = _traced(op.rowwise or op.fn, operands, options)
     return _emit(trace, [trace.lift(out)], (*op.operands, "count"))
 
 
@@ -232,7 +232,7 @@ def several_program(function, count):
 
 def vjp_program(op, wanted, options=None):
     """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
-    trace = Trace(op.rowwise)
+    trace = Trace(rows=op.rowwise is not None)
     kind = forward_program(op, options).result_kind if op.rowwise else "T"
     g = trace.input("g", kind)
     operands = _operand_syms(trace, op)

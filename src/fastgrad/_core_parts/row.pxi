@@ -189,7 +189,7 @@ cdef class Row:
         self.variadic = op.variadic
         self.code = SPECIAL.get(op.name, PLAIN)
         self.elementwise, self.derived = op.elementwise, op.derived
-        self.differentiable, self.rowwise = op.differentiable, op.rowwise
+        self.differentiable, self.rowwise = op.differentiable, op.rowwise is not None
         self.holomorphic, self.view, self.multi = op.holomorphic, op.view, op.multi
         self.options = options
         self.plain_call = op._bind is None or op._bind.__name__ == op.name

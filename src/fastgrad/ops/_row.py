@@ -106,9 +106,10 @@ class Op:
         Pinned gradients of ``out.sum()`` at special points (None: no gradient).
     types : str
         Kinds of operands and result of an elementwise row: ``T`` the common dtype, ``?`` bool.
-    rowwise : bool
-        `fn` and `vjp` are expressions in elementwise rows, `sum`, `mean` and `peak` along the option `axis` of one real
-        operand, so that a backend may run them row by row where that axis is the last.
+    rowwise : callable or None
+        An expression with the bits of `fn` for one real operand, called as `fn` is, in elementwise rows and `sum`, `mean`,
+        `max` and `peak` along the option `axis`. The vjp has to be one too. Where that axis is the last, a backend may then
+        run either row by row.
     loop : str or None
         Name of a compiled inner loop of csrc for a row whose `fn` is not a ufunc.
     view : bool
@@ -148,7 +149,7 @@ class Op:
     def __init__(
         self, name, fn, signature, *, vjp=DERIVED, saves="", near=(-2.0, 2.0), cases=(), kinks=(), types=None,
         loop=None, view=False, multi=False, joint=False, holomorphic=True, into=None, bind=None, batch=None,
-        linear=None, jvp=None, named=None, rowwise=False, doc="", module="fastgrad",
+        linear=None, jvp=None, named=None, rowwise=None, doc="", module="fastgrad",
     ):  # fmt: skip
         operands, _, options = signature.partition(";")
         self.name, self.fn, self.signature = name, fn, signature

@@ -165,7 +165,7 @@ logistic_loss = _op("logistic_loss", lambda x, y: y * _softplus(-x) + (1 - y) * 
                     near=((-2, 2), (0, 1)),
                     doc="Cross entropy of y under sigmoid(x), with a term for each tail, so that neither cancels.")
 
-softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=True, vjp=_softmax_dx, saves="out",
+softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=_softmax, vjp=_softmax_dx, saves="out",
               jvp=lambda tangents, out, x, axis: _softmax_dx(tangents[0], out, x, axis),  # its Jacobian is symmetric
               batch=_batch_along("softmax"),
               cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
@@ -173,7 +173,7 @@ softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=True, vjp=_softmax_dx, 
               kinks=[(([0.0, 1000.0],), ([0.0, 0.0],)), (([-math.inf, 0.0],), ([0.0, 0.0],))],
               doc=_doc("exp(x) / sum(exp(x)) along an axis, without overflow.", "softmax([1000., 1000.])",
                        "tensor([0.5, 0.5])"))
-log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1", rowwise=True, vjp=_log_softmax_dx, saves="out",
+log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1", rowwise=_log_softmax, vjp=_log_softmax_dx, saves="out",
                   jvp=_log_softmax_jvp, batch=_batch_along("log_softmax"),
                   cases=[case((3,)), case((2, 3)), case((2, 3), axis=0), case((2, 3), axis=None),
                          case((2, 3, 2), axis=(0, -1)), case((0, 3))],
