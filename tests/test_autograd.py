@@ -672,3 +672,16 @@ def test_backward_inside_a_hook():
     y.backward()
     same(x.grad, 4.0)
     same(w.grad, 6.0)
+
+
+def test_a_python_scalar_is_weak_to_any_operation(register):
+    """Structural rows too: NumPy decides what it makes of the scalar that was written."""
+    halved = register(
+        "halved", lambda x, y: np.multiply(np.asarray(x), y), "x, y", vjp=(lambda g, out, x, y: g * y, None), saves="y"
+    )
+    x = fg.tensor(np.ones(3, np.float32), requires_grad=True)
+    out = halved(x, 0.5)
+    assert out.dtype == np.float32
+    out.sum().backward()
+    assert x.grad.dtype == np.float32 and x.grad.tolist() == [0.5] * 3
+    assert halved(2.0, x).dtype == np.float32

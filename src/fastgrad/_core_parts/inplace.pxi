@@ -160,6 +160,8 @@ cdef object inplace(object op, object target, tuple others, dict options):
     if cls is not None:
         return cls._inplace_op(op, target, others, options)
     operands = to_operands(row, (t, *others))
+    if row.name == "setitem":
+        operands = (t, to_tensor(operands[1], "setitem"))
     mask = wanted_mask(operands) if fg_grad_enabled else 0
     check_writeable(row.name, t, mask)
     if row.name == "setitem":

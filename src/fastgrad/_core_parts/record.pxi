@@ -663,7 +663,7 @@ cdef tuple to_operands(Row row, tuple operands):
         raise _errors.no_operands(row.name)
     out = []
     for x in operands:
-        if is_tensor(x) or is_scalar(x) and (row.elementwise or row.derived):
+        if is_tensor(x) or is_scalar(x) and (row.elementwise or row.derived or row.code == PLAIN and not row.view):
             out.append(x)
         else:
             out.append(to_tensor(x, row.name))

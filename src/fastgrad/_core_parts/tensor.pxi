@@ -143,7 +143,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         return self._only(int)
 
     def __float__(self):
-        if self.a.size == 1 and self.a.dtype == FG_FLOAT64 and self.a.flags & FG_ALIGNED:
+        if self.a.size == 1 and self.a.dtype == FG_FLOAT64 and self.a.flags & FG_ALIGNED and not wants_some_grad(self):
             return (<double*>self.a.data)[0]
         return self._only(float)
 
