@@ -59,6 +59,13 @@ class Sym:
         trace = next(value.trace for value in operands if type(value) is Sym)
         return trace.apply(op, operands, options)
 
+    @property
+    def row_length(self):
+        """How many elements a row has, in a program along rows."""
+        if not self.trace.rows:
+            raise NotElementwise("a formula that counts elements has no program")
+        return self.trace.input("count")
+
     def __bool__(self):
         raise NotElementwise("a formula that branches on a value has no program")
 

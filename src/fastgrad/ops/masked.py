@@ -5,14 +5,12 @@ The public functions are `sum`, `mean`, `max` ..., whose own rows know neither: 
 
 from __future__ import annotations
 
-import builtins
-
 import numpy as np
 
 from ._batch import every, past
 from ._row import case
 from ._row import register as _op
-from .elementwise import conj, maximum, real, sqrt, where
+from .elementwise import imag, maximum, real, sqrt, where
 from .reductions import _kept, _prod_dx, sum
 from .shaping import astype, broadcast_to
 
@@ -54,22 +52,17 @@ def _min_where(x, mask, axis, keepdims, initial):
 
 
 def _var_where(x, mask, axis, dtype, correction, keepdims):
-    """NumPy's way: the squares of what the mean leaves, and half precision by way of single."""
-    half = x.dtype == np.float16 and dtype is None
-    if half or dtype is not None:
-        x = astype(x, np.float32 if half else dtype)
-    center = mean_where(x, mask, axis=axis, dtype=None, keepdims=True)
-    out = spread_about(x, center, mask, axis, correction, keepdims)
-    return astype(out, np.float16) if half else out
+    return np.var(x, axis=axis, dtype=dtype, ddof=correction, keepdims=keepdims, where=mask)
 
 
-def spread_about(x, center, mask, axis, correction, keepdims):
-    """The sum of squared distances from `center` over the number of elements less `correction`."""
+def _std_where(x, mask, axis, dtype, correction, keepdims):
+    return np.std(x, axis=axis, dtype=dtype, ddof=correction, keepdims=keepdims, where=mask)
+
+
+def _spread_about(x, center, mask, axis, correction, keepdims):
+    """The variance about a mean that is given."""
     away = x - center
-    squares = real(away * conj(away)) if away.dtype.kind == "c" else away * away
-    if mask is True:
-        total = sum(squares, axis=axis, keepdims=keepdims)
-        return total / builtins.max(x.size // total.size - correction, 0) if total.size else total
+    squares = real(away) ** 2 + imag(away) ** 2 if away.dtype.kind == "c" else away * away
     total = sum_where(squares, mask, axis=axis, dtype=None, keepdims=keepdims, initial=None)
     return total / astype(maximum(_number(mask, x, axis, keepdims) - correction, 0), total.dtype)
 
@@ -78,12 +71,6 @@ def root(x):
     """The square root, with no slope at 0: a standard deviation has its least value there."""
     flat = x == 0
     return where(flat, x, sqrt(where(flat, 1.0, x)))
-
-
-def _std_where(x, mask, axis, dtype, correction, keepdims):
-    half = x.dtype == np.float16 and dtype is None
-    out = root(_var_where(x, mask, axis, np.dtype("float32") if half else dtype, correction, keepdims))
-    return astype(out, np.float16) if half else out
 
 
 # ---------------------------------------------------------------- formulas --
@@ -96,6 +83,22 @@ def _mean_where_dx(g, out, x, mask, axis, dtype, keepdims):
 def _prod_where_dx(g, out, x, mask, axis, dtype, keepdims, initial):
     g = g if initial is None else g * initial
     return where(mask, _prod_dx(g, out, where(mask, x, 1.0), axis, dtype, keepdims), 0.0)
+
+
+def _spread_where(g, x, mask, axis, correction, scale):
+    """As of `var`: the divisor is how many the mask lets pass, less `correction`."""
+    away = x - mean_where(x, mask, axis=axis, dtype=None, keepdims=True)
+    divisor = maximum(_number(mask, x, axis, True) - correction, 0)
+    return where(mask, (g * scale / divisor) * away, 0.0)
+
+
+def _var_where_dx(g, out, x, mask, axis, dtype, correction, keepdims):
+    return _spread_where(_kept(g, axis, keepdims), x, mask, axis, correction, 2)
+
+
+def _std_where_dx(g, out, x, mask, axis, dtype, correction, keepdims):
+    slope = g / where(out == 0, np.inf, out)
+    return _spread_where(_kept(slope, axis, keepdims), x, mask, axis, correction, 1)
 
 
 def _extremum_where_dx(g, out, x, mask, axis, keepdims, initial):
@@ -145,19 +148,12 @@ def _batch(name):
 
 def reduce(name, x, mask, options):
     """``name(x, where=mask, **options)``."""
-    if "correction" in options:
-        return _moment(name, x, mask, **options)
-    x = x if hasattr(x, "dtype") else np.asarray(x)
-    return _ROWS[f"{name}_where"].on((x, mask if hasattr(mask, "dtype") else np.asarray(mask)), options)
-
-
-def _moment(name, x, mask, axis, dtype, correction, keepdims, mean):
-    x = x if hasattr(x, "dtype") else np.asarray(x)
+    x, mask = (value if hasattr(value, "dtype") else np.asarray(value) for value in (x, mask))
+    mean = options.pop("mean", None)
     if mean is None:
-        mask = mask if hasattr(mask, "dtype") else np.asarray(mask)
-        row = var_where if name == "var" else std_where
-        return row.on((x, mask), {"axis": axis, "dtype": dtype, "correction": correction, "keepdims": keepdims})
-    out = spread_about(x if dtype is None else astype(x, dtype), mean, mask, axis, correction, keepdims)
+        return _ROWS[f"{name}_where"].on((x, mask), options)
+    x = x if options["dtype"] is None else astype(x, options["dtype"])
+    out = _spread_about(x, mean, mask, options["axis"], options["correction"], options["keepdims"])
     return out if name == "var" else root(out)
 
 
@@ -216,11 +212,16 @@ any_where = _op(
     "x, mask; axis, keepdims", batch=_batch("any_where"), vjp=None, cases=_cases(_ALL),
     doc="Whether any that a mask lets pass is true.")
 var_where = _op(
-    "var_where", _var_where, "x, mask; axis, dtype, correction, keepdims", cases=_cases(_VAR, correction=1),
+    "var_where", _var_where, "x, mask; axis, dtype, correction, keepdims", holomorphic=False,
+    batch=_batch("var_where"), vjp=(_var_where_dx, None), saves="x, mask", cases=_cases(_VAR, correction=1),
     doc="The variance of what a mask lets pass.")
 std_where = _op(
-    "std_where", _std_where, "x, mask; axis, dtype, correction, keepdims", cases=_cases(_VAR, correction=1),
+    "std_where", _std_where, "x, mask; axis, dtype, correction, keepdims", holomorphic=False,
+    batch=_batch("std_where"), vjp=(_std_where_dx, None), saves="out, x, mask", cases=_cases(_VAR, correction=1),
     doc="The standard deviation of what a mask lets pass.")
 # fmt: on
 
-_ROWS = {op.name: op for op in (sum_where, mean_where, prod_where, max_where, min_where, all_where, any_where)}
+_ROWS = {
+    op.name: op
+    for op in (sum_where, mean_where, prod_where, max_where, min_where, all_where, any_where, var_where, std_where)
+}

@@ -9,24 +9,31 @@ import numpy as np
 from ._batch import past
 from ._row import case, register
 from .elementwise import sqrt, square
-from .reductions import mean, var
+from .reductions import mean
 
 _op = partial(register, module="fastgrad.nn.functional")
 
 
 def _standardize(x, axis, eps, centred):
     x = np.asarray(x)
-    if x.dtype.kind == "c":
+    if centred and x.dtype.kind == "c":
         raise TypeError(f"normalisation: takes real numbers, not {x.dtype}")
     if centred:
         x = x - np.mean(x, axis=axis, keepdims=True)
     return x / np.sqrt(np.mean(np.square(x), axis=axis, keepdims=True) + eps)
 
 
+def _standardize_rows(x, axis, eps, centred):
+    if centred:
+        x = x - mean(x, axis=axis, keepdims=True)
+    return x / sqrt(mean(square(x), axis=axis, keepdims=True) + eps)
+
+
 def _scale(x, axis, eps, centred):
     """One over what x is divided by, in rows."""
-    spread = var(x, axis=axis, keepdims=True) if centred else mean(square(x), axis=axis, keepdims=True)
-    return 1 / sqrt(spread + eps)
+    if centred:
+        x = x - mean(x, axis=axis, keepdims=True)
+    return 1 / sqrt(mean(square(x), axis=axis, keepdims=True) + eps)
 
 
 def _standardize_dx(g, out, x, axis, eps, centred):
@@ -37,7 +44,7 @@ def _standardize_dx(g, out, x, axis, eps, centred):
 
 # fmt: off
 standardize = _op(
-    "standardize", _standardize, "x; axis, eps, centred", saves="out, x", vjp=_standardize_dx,
+    "standardize", _standardize, "x; axis, eps, centred", saves="out, x", vjp=_standardize_dx, rowwise=_standardize_rows,
     batch=lambda many, x, axis, eps, centred: standardize(x, past(axis, x), eps, centred),
     cases=[case((2, 3), axis=(-1,), eps=1e-5, centred=True), case((2, 3), axis=(0,), eps=0.1, centred=True),
            case((2, 3, 2), axis=(0, -1), eps=1e-3, centred=True), case((2, 3), axis=(1,), eps=1e-5, centred=False),

@@ -17,12 +17,14 @@ from ._doc import doc as _doc
 from ._instead import instead
 from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import conj, exp, real, where
+from .elementwise import conj, exp, log, maximum, real, sqrt, square, where
 from .shaping import astype, concat, diagonal, expand_dims, flip, moveaxis, ones_like, reshape
 
 describe({
     "initial": ("scalar or None", "What to start from, as if it were one element more."),
     "where": ("array of bool", "Which elements count."),
+    "ddof": ("int or float or None", "NumPy's name of `correction`."),
+    "mean": ("array or None", "The mean, axes kept, where it is known."),
 })  # fmt: skip
 
 # ---------------------------------------------------------------- helpers --
@@ -33,9 +35,11 @@ def _kept(value, axis, keepdims):
     return value if keepdims or axis is None else expand_dims(value, axis)
 
 
-def _count(x, out):
-    """How many elements of x went into each of out."""
-    return x.size // out.size if out.size else 0
+def _count(x, out, less=0):
+    """How many elements of x went into each of out, less some, but not below 0."""
+    if hasattr(x, "row_length"):  # under trace
+        return maximum(x.row_length - less, 0) if less else x.row_length
+    return builtins.max((x.size // out.size if out.size else 0) - less, 0)
 
 
 def _masked(name, x, where, **options):
@@ -123,7 +127,8 @@ def _std(x, axis, correction, keepdims):
 
 
 def _peak(x, axis):
-    top = np.max(np.real(x), axis=axis, keepdims=True)
+    least = {"initial": -np.inf} if 0 in np.shape(x) else {}
+    top = np.max(np.real(x), axis=axis, keepdims=True, **least)
     return np.where(np.isfinite(top), top, 0)
 
 
@@ -132,6 +137,23 @@ def _logsumexp(x, axis, keepdims):
     top = _peak(x, axis)
     out = np.log(np.sum(np.exp(x - top), axis=axis, keepdims=True)) + top
     return out if keepdims else np.squeeze(out, axis=axis)
+
+
+# What `rowwise=` says of them.
+
+
+def _var_rows(x, axis, correction, keepdims):
+    squares = square(x - mean(x, axis=axis, keepdims=True))
+    return sum(squares, axis=axis, keepdims=keepdims) / _count(x, None, correction)
+
+
+def _std_rows(x, axis, correction, keepdims):
+    return sqrt(_var_rows(x, axis, correction, keepdims))
+
+
+def _logsumexp_rows(x, axis, keepdims):
+    top = peak(x, axis)
+    return log(sum(exp(x - top), axis=axis, keepdims=True)) + top
 
 
 def _recur(a, b, axis):
@@ -155,8 +177,16 @@ def _mean_dx(g, out, x, axis, keepdims):
     return _kept(g / _count(x, out), axis, keepdims)
 
 
+def _multiplied(x, out):
+    """What was multiplied: with ``dtype=float`` the real parts of complex numbers."""
+    return real(x) if x.dtype.kind == "c" and out.dtype.kind != "c" else x
+
+
 def _prod_dx(g, out, x, axis, dtype, keepdims):
     """g times the product of all the others: of those before times those after, so that nothing is divided."""
+    x = _multiplied(x, out)
+    if x.ndim == 0:
+        return g
     axes = tuple(range(x.ndim)) if axis is None else tuple(a % x.ndim for a in np.atleast_1d(axis).tolist())
     last = tuple(range(-len(axes), 0))
     rows = moveaxis(x, axes, last)
@@ -176,8 +206,7 @@ def _extremum_dx(g, out, x, axis, keepdims):
 
 def _spread(g, out, x, axis, correction, scale):
     """The gradient of half the sum of squared deviations, over the divisor of the variance."""
-    divisor = builtins.max(_count(x, out) - correction, 0)
-    return (g * scale / divisor) * (x - mean(x, axis=axis, keepdims=True))
+    return (g * scale / _count(x, out, correction)) * (x - mean(x, axis=axis, keepdims=True))
 
 
 def _var_dx(g, out, x, axis, correction, keepdims):
@@ -196,7 +225,7 @@ def _cumsum_dx(g, out, x, axis, dtype):
 
 def _cumprod_dx(g, out, x, axis, dtype):
     """Each x multiplies what stood before it, and reaches every later product: a recurrence, backwards in time."""
-    shape = x.shape
+    shape, x = x.shape, _multiplied(x, out)
     x, axis = _along(x, axis)
     later = flip(recurrence(_delayed(flip(x, axis), axis, 0), flip(g, axis), axis), axis)
     return reshape(_delayed(out, axis, 1) * later, shape)
@@ -346,18 +375,18 @@ peak = _op(
 # ---------------------------------------------------------------- moments --
 
 var = _op(
-    "var", _var, "x; axis=None, correction=0, keepdims=False",
-    jvp=_spread_jvp("var"), batch=over_axes("var"), bind=_bind_moment("var"), holomorphic=False,
+    "var", _var, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None",
+    jvp=_spread_jvp("var"), batch=over_axes("var"), bind=_bind_moment("var"), holomorphic=False, rowwise=_var_rows,
     vjp=_var_dx, saves="x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Variance of the elements.", "var([1., 3.])", "tensor(1.)"))
 std = _op(
-    "std", _std, "x; axis=None, correction=0, keepdims=False",
-    jvp=_spread_jvp("std"), batch=over_axes("std"), bind=_bind_moment("std"), holomorphic=False,
+    "std", _std, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None",
+    jvp=_spread_jvp("std"), batch=over_axes("std"), bind=_bind_moment("std"), holomorphic=False, rowwise=_std_rows,
     vjp=_std_dx, saves="out, x", cases=_MOMENT, kinks=[(([2.0, 2.0],), ([0.0, 0.0],))],
     doc=_doc("Standard deviation of the elements.", "std([1., 3.])", "tensor(1.)",
              "The gradient is 0 where all elements are equal."))
 logsumexp = _op(
-    "logsumexp", _logsumexp, "x; axis=None, keepdims=False",
+    "logsumexp", _logsumexp, "x; axis=None, keepdims=False", rowwise=_logsumexp_rows,
     jvp=_spread_jvp("logsumexp"), batch=over_axes("logsumexp"), vjp=_logsumexp_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([-_INF, 0.0],), ([0.0, 1.0],)), (([-_INF, -_INF],), ([0.0, 0.0],)), (([1000.0, 1000.0],), ([0.5, 0.5],))],
     doc=_doc("log(sum(exp(x))), without overflow.", "logsumexp([0., 1000.])", "tensor(1000.)"))
