@@ -89,7 +89,7 @@ ONE = [
 ]
 #: Two operands: what, fastgrad, PyTorch, shapes of the first, shapes of the second.
 TWO = [
-    ("lstsq",         lambda a, b: L.lstsq(a, b)[0],   lambda a, b: T.lstsq(a, b, driver="gelsd")[0], (SQUARE, (3, 2)), (TALL, (4, 2)), (WIDE, (2, 3))),
+    ("lstsq",         lambda a, b: L.lstsq(a, b)[0],   lambda a, b: T.lstsq(a, b, driver="gelsd")[0], (SQUARE, (3, 2)), (TALL, (4, 2)), (WIDE, (2, 3)), (BATCH, (2, 3, 2)), ((2, 4, 3), (2, 4, 1))),
     ("lu_solve",      lambda a, b: L.lu_solve(L.lu_factor(a), b), lambda a, b: T.lu_solve(*T.lu_factor(a), b), (SQUARE, (3, 2)), (BATCH, (2, 3, 2))),
     ("lu_solve adj",  lambda a, b: L.lu_solve(L.lu_factor(a), b, 2), lambda a, b: T.lu_solve(*T.lu_factor(a), b, adjoint=True), (SQUARE, (3, 2))),
     ("cholesky_solve", lambda a, b: L.cholesky_solve(b, fg.tril(a)), lambda a, b: torch.cholesky_solve(b, a.tril()), (SQUARE, (3, 2)), (BATCH, (3, 2))),
@@ -98,6 +98,7 @@ TWO = [
     ("multi_dot",     lambda a, b: L.multi_dot([a, b, b.mT, a]), lambda a, b: T.multi_dot([a, b, b.mT, a]), (SQUARE, (3, 2))),
     ("multi_dot vectors", lambda a, b: L.multi_dot([a[0], a, b[:, 0]]), lambda a, b: T.multi_dot([a[0], a, b[:, 0]]), (SQUARE, (3, 2))),
     ("tensorsolve",   lambda a, b: L.tensorsolve(a.reshape(3, 1, 1, 3), b[:, :1]), lambda a, b: T.tensorsolve(a.reshape(3, 1, 1, 3), b[:, :1]), (SQUARE, (3, 2))),
+    ("householder",   lambda a, b: L.householder_product(a, b[..., 0]), lambda a, b: T.householder_product(a, b[..., 0]), (SQUARE, (3, 2)), (TALL, (2, 2)), (BATCH, (2, 3, 2))),
     ("cross",         lambda a, b: L.cross(a, b),      lambda a, b: T.cross(a, b),       (SQUARE, SQUARE), (BATCH, (1, 3, 3))),
     ("cross axis",    lambda a, b: L.cross(a, b, axis=0), lambda a, b: T.cross(a, b, dim=0), (SQUARE, (3, 3)), ((3, 2), (3, 1))),
     ("outer",         lambda a, b: L.outer(a[0], b[0]), lambda a, b: torch.outer(a[0], b[0]), (SQUARE, TALL)),
@@ -151,3 +152,13 @@ def test_rank_deficient_matrices_have_the_gradients_of_their_rank():
     for order, keepdims in itertools.product(("fro", 2, 1), (False, True)):
         ours = lambda a: L.matrix_norm(a, ord=order, keepdims=keepdims)
         assert compare(ours, lambda a: T.matrix_norm(a, order, keepdim=keepdims), [a], "float64", "norm", second=False)
+
+
+@pytest.mark.parametrize("order", [-3.5, -1, 0.5, 1, 1.5, 2, 3, 3.5, np.inf, -np.inf])
+def test_norms_of_vectors_with_zeros(order):
+    for x in ([0.0, 1.0, -2.0], [0.0, 0.0], [1e-200, 1.0]):
+        if order < 0 and x[0] == 1e-200:
+            continue  # neither knows
+        ours, theirs = lambda x: L.norm(x, order), lambda x: T.norm(x, order)
+        assert compare(ours, theirs, [np.array(x)], "float64", f"norm {order}")
+        assert compare(ours, theirs, [np.array(x) * (1 + 1j)], "complex128", f"norm {order}", second=False)

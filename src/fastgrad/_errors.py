@@ -64,8 +64,8 @@ def unknown_numpy(what, name, reason="fastgrad has no operation for it"):
 
 def out_loses_graph():
     return RuntimeError(
-        "an ndarray cannot keep the graph of a Tensor that requires grad: write to a Tensor, or say .detach().numpy() "
-        "of what is written"
+        "an ndarray cannot keep the graph of a Tensor that requires grad, nor can a number: write to a Tensor, "
+        "or say .detach() where the value alone is wanted"
     )
 
 

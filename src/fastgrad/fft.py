@@ -15,8 +15,8 @@ import operator
 
 import numpy as np
 
+from ._backend import backend as _backend
 from ._backend import functions as _functions
-from ._creation import asarray as _asarray
 
 _own = _functions("fastgrad.fft")
 globals().update(_own)
@@ -94,5 +94,7 @@ def _scaled(numbers, n, d, dtype, device, requires_grad):
         raise ValueError(f"n must not be negative, not {n}")
     if dtype is not None and np.dtype(dtype).kind != "f":
         raise ValueError(f"dtype must be real and floating, not {np.dtype(dtype)}")
-    result = _asarray(numbers * (1.0 / (n * d)) if n else numbers * 1.0, dtype=dtype)
+    result = numbers * (1.0 / (n * d)) if n else numbers * 1.0
+    result = result if dtype is None else result.astype(dtype)
+    result = _backend.asarray(result) if isinstance(result, np.ndarray) else result
     return result.requires_grad_() if requires_grad else result

@@ -12,14 +12,27 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _errors
+from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case, register
-from .decompositions import _adjoint, _again, _column, _constant, _eye, _lapack, _real, _row, _values, solve
+from .decompositions import _adjoint, _again, _column, _constant, _eye, _lapack, _matters, _real, _row, _values, solve
 from .elementwise import where
 from .indexing import getitem
 from .shaping import concat, stack
 
 _op = partial(register, module="fastgrad.linalg")
+
+describe({
+    "qr.mode": ('{"reduced", "complete", "r", "raw"}', "How much of the factors is given."),
+    "full_matrices": ("bool", "Give square U and Vh, or only the vectors of the singular values."),
+    "compute_uv": ("bool", "False: give the singular values alone."),
+    "hermitian": ("bool", "Take a to be Hermitian: one triangle is read."),
+    "rcond": ("float, array or None", "What counts as zero among singular values, relative to the largest."),
+    "rtol": ("float, array or None", "The same; None: the precision times the larger of the sizes."),
+    "lu_solve.piv": ("array of int", "The exchanges of rows, from `lu_factor`."),
+    "lu_solve.trans": ("{0, 1, 2}", "Solve with a, its transpose or its conjugate transpose."),
+    "cholesky_solve.upper": ("bool", "Whether l is upper triangular: ``a == l.mT.conj() @ l``."),
+})  # fmt: skip
 
 
 class QRResult(NamedTuple):
@@ -79,9 +92,9 @@ def _safe(divisor, dividend):
     return where((divisor == 0) & (dividend == 0), 1.0, divisor)
 
 
-def _refuse(name, what, turn):
-    """A gradient that would not be zero along `turn`, which changes nothing but how the result happens to be given."""
-    if not np.allclose(_values(turn), 0, 1e-2, 1e-2):
+def _refuse(name, what, slope, *sizes):
+    """A gradient that is not zero along what changes nothing but how the result happens to be given."""
+    if _matters(slope, *sizes):
         raise RuntimeError(f"{name}: {what}, and the result depends on it, so that it has no gradient")
 
 
@@ -133,6 +146,24 @@ def _qr_da(g, out, a, mode):
     return concat((da, zeros), -1) + q @ dr
 
 
+def _householder_product(a, tau):
+    m, n = a.shape[-2:]
+    k = tau.shape[-1]
+    if not m >= n >= k:
+        raise ValueError(
+            f"householder_product: expected at least {k} columns and as many rows, got shape {tuple(a.shape)}"
+        )
+    batch = np.broadcast_shapes(tuple(a.shape[:-2]), tuple(tau.shape[:-1]))
+    dtype = np.result_type(a.dtype, tau.dtype)
+    q = np.broadcast_to(np.eye(m, n, dtype=dtype), (*batch, m, n))
+    for i in reversed(range(k)):
+        head = np.eye(m, 1, -i, dtype=dtype)
+        below = np.tri(m, 1, -i - 1, dtype=dtype)
+        v = _columns(a, i, i + 1) * below + head
+        q = q - (tau[..., i : i + 1][..., None] * v) @ (_adjoint(v) @ q)
+    return q if k else where(np.False_, a, q)
+
+
 # ---------------------------------------------------------------- SVD --
 
 
@@ -157,7 +188,7 @@ def _thin(g, u, k, side):
     u, g = _columns(u, 0, k), _columns(g, 0, k)
     turn = _adjoint(others) @ d_others
     _refuse("svd", f"with full_matrices=True the last columns of {side} are given up to a rotation",
-            turn - _adjoint(turn))  # fmt: skip
+            turn - _adjoint(turn), turn)  # fmt: skip
     return g - others @ (_adjoint(d_others) @ u), u
 
 
@@ -177,7 +208,8 @@ def _svd_vectors_da(g, out):
     inner = eye * _row(ds)
     if u.dtype.kind == "c":
         phase = _on_diagonal(turn_u, eye)
-        _refuse("svd", "complex singular vectors are given up to a phase each", phase + _on_diagonal(turn_v, eye))
+        together = phase + _on_diagonal(turn_v, eye)
+        _refuse("svd", "complex singular vectors are given up to a phase each", together, turn_u, turn_v)
         inner = inner + eye * _row(phase / (2 * _safe(s, phase)))
     gap = (_row(s) - _column(s)) * (_row(s) + _column(s))
     turn_u, turn_v = turn_u * (1 - eye), turn_v * (1 - eye)
@@ -201,7 +233,7 @@ def _eig_da(g, out, a):
     turn = vh @ dv
     along = _on_diagonal(turn, eye)
     if v.dtype.kind == "c":
-        _refuse("eig", "complex eigenvectors are given up to a phase each", along.imag)
+        _refuse("eig", "complex eigenvectors are given up to a phase each", along.imag, turn)
         along = along.real
     turn = (turn - vh @ (v * _row(along))) * (1 - eye)
     gap = (_row(w) - _column(w)).conj()
@@ -224,23 +256,38 @@ def _pinv(a, rcond, hermitian, rtol):
     return np.linalg.pinv(a, rcond, hermitian, rtol=rtol)
 
 
-def _pinv_da(g, out, a, rcond=None, hermitian=False, rtol=None):
+def _pinv_da(g, out, a, **_):
     """Golub and Pereyra's, where the rank does not change."""
     p, ph, gh = out, _adjoint(out), _adjoint(g)
     if a.shape[-2] <= a.shape[-1]:
         k = gh @ p
         kph = k @ ph
-        da = kph - _adjoint(p @ k) - (a @ p) @ kph + (ph @ p) @ (gh - k @ a)
-    else:
-        k = p @ gh
-        phk = ph @ k
-        da = phk - _adjoint(k @ p) + (gh - a @ k) @ p @ ph - (phk @ p) @ a
-    return (da + _adjoint(da)) / 2 if hermitian else da
+        return kph - _adjoint(p @ k) - (a @ p) @ kph + (ph @ p) @ (gh - k @ a)
+    k = p @ gh
+    phk = ph @ k
+    return phk - _adjoint(k @ p) + (gh - a @ k) @ p @ ph - (phk @ p) @ a
 
 
 def _lstsq(a, b, rcond):
-    x, residuals, rank, s = np.linalg.lstsq(a, b, rcond)
-    return x, residuals, np.asarray(rank), s
+    a, b = np.asarray(a), np.asarray(b)
+    if a.ndim <= 2 and b.ndim <= 2:
+        x, residuals, rank, s = np.linalg.lstsq(a, b, rcond)
+        return x, residuals, np.asarray(rank), s
+    _checked("lstsq", a)
+    right = b[:, None] if b.ndim == 1 else b
+    batch = np.broadcast_shapes(a.shape[:-2], right.shape[:-2])
+    a, right = (np.broadcast_to(part, batch + part.shape[-2:]) for part in (a, right))
+    (m, n), k, real = a.shape[-2:], right.shape[-1], np.result_type(a, b, np.float32)
+    x, found = np.empty((*batch, n, k), real), []
+    real = np.dtype(real.char.lower())
+    residuals, rank, s = np.empty((*batch, k), real), np.empty(batch, np.int32), np.empty((*batch, min(m, n)), real)
+    if right.shape[-2] != m:
+        raise np.linalg.LinAlgError("Incompatible dimensions")
+    for i in np.ndindex(batch):
+        x[i], rest, rank[i], s[i] = np.linalg.lstsq(a[i], right[i], rcond)
+        found.append(rest.size == k)
+        residuals[i] = rest if found[-1] else 0
+    return x[..., 0] if b.ndim == 1 else x, residuals if all(found) else residuals[..., :0], rank, s
 
 
 def _lstsq_dab(g, out, a, b, rcond):
@@ -248,11 +295,11 @@ def _lstsq_dab(g, out, a, b, rcond):
     vector = b.ndim == 1
     if vector:
         dx, x, b = _column(dx), _column(x), _column(b)
-    rcond = np.finfo(float).eps * max(a.shape) if rcond is None else rcond
+    rcond = np.finfo(float).eps * max(a.shape[-2:]) if rcond is None else rcond
     p = pinv(a, rcond)
     da, db = _pinv_da(dx @ _adjoint(b), p, a), _adjoint(p) @ dx
     if residuals.size:
-        rest = (b - a @ x) * (2 * dr)
+        rest = (b - a @ x) * _row(2 * dr)
         da, db = da - rest @ _adjoint(x), db + rest
     if s.size:
         da = da + _svdvals_da(ds, a)
@@ -288,6 +335,11 @@ def _checked(name, a):
 
 def _lu(a):
     a = _checked("lu", a)
+    if not a.size:
+        *batch, m, n = a.shape
+        k, one = min(m, n), np.eye(m, dtype=a.dtype)
+        p, l = (np.broadcast_to(part, (*batch, *part.shape)).copy() for part in (one, one[:, :k]))
+        return p, l, np.zeros((*batch, k, n), a.dtype)
     p, l, u = _scipy("lu")(a)
     return p.astype(a.dtype, copy=False), l, u
 
@@ -412,6 +464,12 @@ qr = _op(
              "linalg.qr([[3., 1.], [4., 2.]]).R", "tensor([[-5. , -2.2],\n        [ 0. ,  0.4]])",
              """`mode` is that of `numpy.linalg.qr`; with "r" the triangle alone is given. "raw" has no derivative, and neither
              has "complete" where there are more rows than columns: the last columns of Q are then any that fit."""))
+householder_product = _op(
+    "householder_product", _householder_product, "a, tau",
+    cases=[case((3, 3), (3,)), case((4, 3), (2,)), case((2, 3, 2), (2, 2)), case((3, 2), (0,))],
+    doc=_doc("The first columns of the product of the reflections ``1 - tau[i] * v @ v.conj()``, where v is column i of a below a 1.",
+             "linalg.householder_product([[1.], [1.]], [1.])", "tensor([[ 0.],\n        [-1.]])",
+             "What makes Q of what `qr(a, mode=\"raw\")` gives (as PyTorch's of that name)."))
 svd = _op(
     "svd", _svd, "a; full_matrices=True, compute_uv=True, hermitian=False", multi=True, named=_svd_result,
     holomorphic=False, vjp=_svd_da, saves="out, a", batch="same",
@@ -462,13 +520,15 @@ lstsq = _op(
            case(_TALL, (3,), rcond=1e-3), case(_TALL, (3, 0))],
     doc=_doc("x for which ``a @ x`` is nearest to b; the sums of squares of what is left, the rank and the singular values of a.",
              "linalg.lstsq([[1., 0.], [1., 1.], [1., 2.]], [1., 3., 5.])[0]", "tensor([1., 2.])",
-             "As `numpy.linalg.lstsq`, for one matrix: where a has not full rank, x is the shortest, and there are no sums of squares."))
+             """As `numpy.linalg.lstsq`, and over batches: where a has not full rank, x is the shortest, and there are no sums of
+             squares."""))
 
 # ---------------------------------------------------------------- triangular factors --
 
 lu = _op(
     "lu", _lu, "a", multi=True, named=_lu_result, holomorphic=False, vjp=_lu_da, saves="out", batch="same",
-    cases=[case(a) for a in (_GENERAL, _TALL, _WIDE, _BATCH, _TALLS, _WIDES, _COMPLEX, _COMPLEX[:2], _COMPLEX[:, :2])],
+    cases=[case(a) for a in (_GENERAL, _TALL, _WIDE, _BATCH, _TALLS, _WIDES, np.zeros((0, 2, 3)), np.zeros((2, 0)),
+                           _COMPLEX, _COMPLEX[:2], _COMPLEX[:, :2])],
     doc=_doc("P, L and U, with ``P @ L @ U == a``: a permutation, a unit lower triangle and an upper one; `scipy.linalg.lu`.",
              "linalg.lu([[0., 2.], [4., 6.]])[2]", "tensor([[4., 6.],\n        [0., 2.]])"))
 lu_factor = _op(

@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ._batch import past
+from ._doc import describe
 from ._doc import doc as _doc
 from ._row import Like, case, register
 from .elementwise import conj
@@ -19,6 +20,28 @@ from .indexing import getitem, put_add
 from .shaping import clone, roll
 
 _op = partial(register, module="fastgrad.fft")
+
+_ONE = {
+    "n": (
+        "int or None",
+        "How many elements are transformed: the operand is cut, or filled up with zeros. None: all there are.",
+    ),
+    "axis": ("int", "Along which axis."),
+    "norm": ('{None, "backward", "ortho", "forward"}', 'Which direction is divided by the length; None is "backward".'),
+}
+_MANY = {
+    "s": ("sequence of int or None", "How many elements are transformed along each of the axes; -1: all there are."),
+    "axes": ("sequence of int or None", "Along which axes; None: the last ones of `s`, or all."),
+    "norm": _ONE["norm"],
+}
+describe({
+    **{f"{kind}.{name}": what for kind in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft") for name, what in _ONE.items()},
+    **{f"{kind}{n}.{name}": what for kind in ("fft", "ifft", "rfft", "irfft") for n in "n2" for name, what in _MANY.items()},
+    "irfft.n": ("int or None", "The length of the result; None: ``2 * (m - 1)`` for m frequencies."),
+    "hfft.n": ("int or None", "The length of the result; None: ``2 * (m - 1)`` for m elements."),
+    "fftshift.axes": ("int, sequence of int or None", "Along which axes; None: all."),
+    "ifftshift.axes": ("int, sequence of int or None", "Along which axes; None: all."),
+})  # fmt: skip
 
 # ---------------------------------------------------------------- helpers --
 
@@ -61,17 +84,6 @@ def _all_axes(x, s, axes):
 
 def _bind_two(a, s=None, axes=(-2, -1), norm=None):
     return (a,), {"s": s, "axes": axes, "norm": norm}
-
-
-def _many(function):
-    """The forward over several axes, with NumPy's own way of saying what it lacks."""
-
-    def forward(a, s, axes, norm):
-        if s is not None and axes is None:  # as NumPy does it, which warns of it
-            axes = tuple(range(-len(s), 0))
-        return function(a, s, axes, norm)
-
-    return forward
 
 
 # ---------------------------------------------------------------- formulas, along one axis --
@@ -258,22 +270,22 @@ ihfft = _op(
 
 _S = "; s=None, axes=None, norm=None"
 fftn = _op(
-    "fftn", _many(np.fft.fftn), "a" + _S, vjp=_fftn_da, holomorphic=False, linear="jointly",
+    "fftn", np.fft.fftn, "a" + _S, vjp=_fftn_da, holomorphic=False, linear="jointly",
     batch=_batch_many(lambda: fftn), cases=_several(),
     doc=_doc("Discrete Fourier transform over several axes.", "fft.fftn([[1., 0.], [0., 0.]])",
              "tensor([[1.+0.j, 1.+0.j],\n        [1.+0.j, 1.+0.j]])"))
 ifftn = _op(
-    "ifftn", _many(np.fft.ifftn), "a" + _S, vjp=_ifftn_da, holomorphic=False, linear="jointly",
+    "ifftn", np.fft.ifftn, "a" + _S, vjp=_ifftn_da, holomorphic=False, linear="jointly",
     batch=_batch_many(lambda: ifftn), cases=_several(),
     doc=_doc("Inverse of `fftn`.", "fft.ifftn([[4., 0.], [0., 0.]])",
              "tensor([[1.+0.j, 1.+0.j],\n        [1.+0.j, 1.+0.j]])"))
 rfftn = _op(
-    "rfftn", _many(np.fft.rfftn), "a" + _S, vjp=_rfftn_da, holomorphic=False, linear="jointly",
+    "rfftn", np.fft.rfftn, "a" + _S, vjp=_rfftn_da, holomorphic=False, linear="jointly",
     batch=_batch_many(lambda: rfftn), cases=_several(),
     doc=_doc("Discrete Fourier transform of real numbers over several axes: half of the spectrum along the last.",
              "fft.rfftn([[1., 0.], [0., 0.]])", "tensor([[1.+0.j, 1.+0.j],\n        [1.+0.j, 1.+0.j]])"))
 irfftn = _op(
-    "irfftn", _many(np.fft.irfftn), "a" + _S, vjp=_irfftn_da, holomorphic=False, linear="jointly",
+    "irfftn", np.fft.irfftn, "a" + _S, vjp=_irfftn_da, holomorphic=False, linear="jointly",
     batch=_batch_many(lambda: irfftn), cases=_several(),
     doc=_doc("Inverse of `rfftn`.", "fft.irfftn([[4., 0.], [0., 0.]])", "tensor([[1., 1.],\n        [1., 1.]])",
              "`s` is the shape of the result along the axes: give it where the last is odd."))

@@ -14,9 +14,11 @@ from functools import partial
 import numpy as np
 from numpy.linalg import LinAlgError
 
+from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case, register
 from .decompositions import _adjoint, _inv_da, _norm_dx, _real, inv, norm, solve
+from .elementwise import where
 from .factorizations import _checked, _scipy, svd
 from .linalg import dot, matmul
 from .reductions import sum as _sum
@@ -24,7 +26,24 @@ from .shaping import clone, concat, diagonal, expand_dims, moveaxis, reshape, st
 
 _op = partial(register, module="fastgrad.linalg")
 
+describe({
+    "matrix_power.n": ("int", "How often."),
+    "tensorsolve.axes": ("sequence of int or None", "Axes of a that are moved to the end first."),
+    "tensorinv.ind": ("int", "How many of the first axes are those of the result of the system."),
+    "cond.p": ('{None, "fro", "nuc", 1, -1, 2, -2, inf, -inf}', "Which norm; None: 2."),
+    "matrix_rank.tol": ("float, array or None", "Singular values larger than that count; None: `rtol` says."),
+    "linalg_cross.axis": ("int", "The axis of the three elements."),
+})  # fmt: skip
+
 # ---------------------------------------------------------------- functions of matrices --
+
+
+def _square(a):
+    if a.ndim < 2:
+        raise LinAlgError(f"{a.ndim}-dimensional array given. Array must be at least two-dimensional")
+    if a.shape[-1] != a.shape[-2]:
+        raise LinAlgError("Last 2 dimensions of the array must be square")
+
 
 #: Higham, The scaling and squaring method for the matrix exponential revisited, SIAM Journal on Matrix Analysis and
 #: Applications 26(4), 2005: coefficients of the Padé approximant of degree 13, and the norm up to which it is used.
@@ -35,8 +54,7 @@ _PADE_NORM = 5.371920351148152
 
 def _expm(a):
     a = _checked("expm", a)
-    if a.shape[-1] != a.shape[-2]:
-        raise LinAlgError("Last 2 dimensions of the array must be square")
+    _square(a)
     if not a.size:
         return np.zeros_like(a)
     try:
@@ -68,21 +86,15 @@ def _each(name):
 
     def function(a):
         a = _checked(name, a)
-        if a.shape[-1] != a.shape[-2]:
-            raise LinAlgError("Last 2 dimensions of the array must be square")
+        _square(a)
         if not a.size:
             return np.zeros_like(a)
         of_one = _scipy(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             found = [np.asarray(of_one(matrix)) for matrix in a.reshape(-1, *a.shape[-2:])]
-        wide = np.result_type(*found)
-        if wide.kind == "c" and a.dtype.kind == "f" and all((part.imag == 0).all() for part in found):
-            found = [part.real for part in found]
-        dtype = np.result_type(np.result_type(*found).char.lower() if wide.kind == "f" else wide)
-        precision = "f" if a.dtype.char in "fF" else "d"
-        dtype = np.dtype(precision.upper() if np.result_type(*found).kind == "c" else precision)
-        return np.stack(found).reshape(a.shape).astype(dtype, copy=False)
+        kind = "c" if any(part.dtype.kind == "c" for part in found) else "f"
+        return np.stack(found).reshape(a.shape).astype(f"{kind}{_real(a.dtype).itemsize << (kind == 'c')}", copy=False)
 
     return function
 
@@ -110,13 +122,6 @@ def _function(name, forward, near, **docs):
 # ---------------------------------------------------------------- powers, products --
 
 
-def _square(name, a):
-    if a.ndim < 2:
-        raise LinAlgError(f"{a.ndim}-dimensional array given. Array must be at least two-dimensional")
-    if a.shape[-1] != a.shape[-2]:
-        raise LinAlgError("Last 2 dimensions of the array must be square")
-
-
 def _bind_matrix_power(a, n):
     try:
         return (a,), {"n": operator.index(n)}
@@ -126,9 +131,9 @@ def _bind_matrix_power(a, n):
 
 def _matrix_power(a, n):
     """The products that NumPy forms, in its order."""
-    _square("matrix_power", a)
+    _square(a)
     if n == 0:
-        return a * 0 + np.eye(a.shape[-1], dtype=a.dtype)
+        return where(np.False_, a, np.eye(a.shape[-1], dtype=a.dtype))
     if n < 0:
         a, n = inv(a), -n
     if n == 3:
