@@ -14,13 +14,12 @@ FLAT = frozenset([
 #: Results of a floating dtype that tell about no element, or count them: nothing to differentiate.
 NO_GRADIENT = frozenset([
     "result_type", "common_type", "histogram", "histogramdd", "histogram2d", "histogram_bin_edges", "zeros_like",
-    "ones_like", "empty_like", "full_like",
+    "ones_like", "empty_like", "full_like", "intersect1d",
 ])  # fmt: skip
 #: Eigenvectors and singular vectors have a phase: which of the results do not.
 GAUGE = {"eig": (0,), "eigh": (0,), "svd": (1,), "qr": (1,), "lstsq": (0,)}
 #: One triangle is read, and the gradient is symmetric.
 SYMMETRIC = ("cholesky", "eigh", "eigvalsh")
-
 
 
 class Call:
@@ -98,7 +97,7 @@ def expected_gradients(what, function, arrays, picked, weights):
 
     grads = numeric(loss, arrays)
     if what.partition("(")[0].rpartition(".")[2] in SYMMETRIC:
-        grads = [(grad + grad.T) / 2 for grad in grads]
+        grads = [(grad + grad.conj().T) / 2 for grad in grads]
     return grads
 
 
@@ -346,7 +345,8 @@ WRITES = {
     "numpy.copyto": [c(M, N), c(M, V), c(M, 0.5, where=MASK), c(M, N, where=MASK)],
     "numpy.place": [c(M, MASK, V)], "numpy.put": [c(V, [0, 2], W[:2]), c(M, [1, 4], 0.5)],
     "numpy.putmask": [c(M, MASK, N), c(V, TRUE, W)], "numpy.fill_diagonal": [c(S, 0.5), c(S, V)],
-    "numpy.put_along_axis": [c(M, np.array([[2], [0]]), np.array([[0.3], [0.4]]), 1)],
+    "numpy.put_along_axis": [c(M, np.array([[2], [0]]), np.array([[0.3], [0.4]]), 1),
+                             c(M, np.array([4, -6]), UP[:2], None)],
 }  # fmt: skip
 
 #: Functions that make arrays out of no array: there is nothing to differentiate.
@@ -363,9 +363,9 @@ NOT_COUNTED = frozenset(f"numpy.{name}" for name in (
     "base_repr", "binary_repr", "busday_count", "busday_offset", "datetime_as_string", "datetime_data",
     "format_float_positional", "format_float_scientific", "fromfile", "fromregex", "fromstring", "frompyfunc",
     "genfromtxt", "get_include", "get_printoptions", "getbufsize", "geterr", "geterrcall", "info", "is_busday",
-    "isfortran", "isnat", "load", "loadtxt", "mintypecode", "nested_iters", "printoptions", "row_stack", "save",
+    "in1d", "isfortran", "isnat", "load", "loadtxt", "mintypecode", "nested_iters", "printoptions", "row_stack", "save",
     "savetxt", "savez", "savez_compressed", "set_printoptions", "setbufsize", "seterr", "seterrcall", "show_config",
-    "show_runtime", "test", "typename",
+    "show_runtime", "test", "trapz", "typename",
 ))  # fmt: skip
 
 #: Functions that could have a gradient and have none here: they raise, because NumPy asks for an ndarray.

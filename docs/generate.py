@@ -1,4 +1,4 @@
-"""Write docs/operations.md and the stubs, src/fastgrad/*.pyi, from the table and the creation functions.
+"""Write docs/operations.md, docs/optable.md, its counts in the README, and the stubs, src/fastgrad/*.pyi.
 
 python docs/generate.py            write it
 python docs/generate.py --check    fail where it is not what would be written
@@ -12,6 +12,7 @@ from inspect import getdoc, getsource, signature
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("operations.md")
+README = Path(__file__).parents[1] / "README.md"
 STUB = Path(__file__).parents[1] / "src" / "fastgrad" / "__init__.pyi"
 STUBBED = ("linalg", "fft")  # public modules whose functions are made from rows
 MODULES = (
@@ -76,9 +77,8 @@ def call(op):
 
     others = [f"`{alias}`" for alias, name in ops.ALIASES.items() if name == op.name]
     place = op.module.removeprefix("fastgrad").removeprefix(".")
-    return f"`{place and place + '.'}{op.name}{signature(op.bind)}`" + (
-        f" (also {', '.join(others)})" if others else ""
-    )
+    name = op.name.removeprefix(f"{place}_")  # the name of another function of the top level
+    return f"`{place and place + '.'}{name}{signature(op.bind)}`" + (f" (also {', '.join(others)})" if others else "")
 
 
 def made_in(module):
@@ -137,12 +137,22 @@ def page():
     return "\n".join(lines)
 
 
+def readme(coverage):
+    """The README, with the counts of docs/optable.md."""
+    begin, end = "<!-- coverage: begin -->", "<!-- coverage: end -->"
+    head, _, rest = README.read_text(encoding="utf-8").partition(begin)
+    counts = coverage[coverage.index("| | functions") : coverage.index("\n## ")].strip()
+    return f"{head}{begin}\n\n{counts}\n\n{end}{rest.partition(end)[2]}"
+
+
 def main():
     os.environ["FASTGRAD_BACKEND"] = "reference"  # what is written must not depend on what is built
+    import optable
     import stubs
 
     late = 0
-    written = {PAGE: page(), STUB: stubs.stub()}
+    coverage = optable.page()
+    written = {PAGE: page(), STUB: stubs.stub(), optable.PAGE: coverage, README: readme(coverage)}
     for name in STUBBED:
         module = import_module(f"fastgrad.{name}")
         written[STUB.parent.joinpath(*name.split(".")).with_suffix(".pyi")] = stubs.module_stub(module)

@@ -11,6 +11,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 
 import calls
 import numpy as np
@@ -29,7 +30,7 @@ Each was called with sample arguments; *differentiable* is what gave the numeric
 function drops a graph in silence.
 
 """
-WORDS = {"yes": "yes", "zero": "yes: 0", "nature": "none by nature", "no": "**no**"}
+WORDS = {"yes": "yes", "part": "in part", "zero": "yes: 0", "nature": "none by nature", "no": "**no**"}
 PEER_WORDS = {"yes": "yes", "part": "in part", "wrong": "**wrong**", "no": "no", "": ""}
 
 #: The array API standard 2024.12, beside what NumPy has under the same name.
@@ -94,6 +95,8 @@ def _answer(name, function, pairs):
             words.add("zero" if key in calls.FLAT else "yes")
         else:
             words.add("nature")
+    if name.startswith("numpy.") and {"yes", "no"} <= words:
+        return "part"
     return next(word for word in ("yes", "zero", "no", "nature") if word in words)
 
 
@@ -159,7 +162,7 @@ def page():
     ]
     for title, rows in parts:
         words = [word for _, word in rows]
-        yes, no = words.count("yes") + words.count("zero"), words.count("no")
+        yes, no = sum(word in ("yes", "part", "zero") for word in words), words.count("no")
         share = f"{100 * yes / (yes + no):.1f} %" if yes + no else ""
         lines.append(f"| {title} | {len(rows)} | {yes} | {words.count('nature')} | {no} | {share} |")
     lines += ["", _peer_counts(parts, peers)]
@@ -185,12 +188,15 @@ def _peer_counts(parts, peers):
     asked = [name for _, rows in parts for name, word in rows if word != "nature" and name.startswith("numpy")]
     words = {peer: [peers.get(name, {}).get(peer, "") for name in asked] for peer in ("autograd", "torch")}
     versions = peers.get("versions", {})
-    return f"""\
-Of the {len(asked)} functions of NumPy that could have a gradient, autograd {versions.get("autograd")} gives the right one
-for {words["autograd"].count("yes")}, for {words["autograd"].count("part")} more in some forms of the call alone, and for
-{words["autograd"].count("wrong")} in some form a wrong one. PyTorch {versions.get("torch")} gives it for
-{words["torch"].count("yes")}, by its own names and arguments. They were asked with the same sample calls. *Wrong* is a
-gradient that is not the numeric one, and no error."""
+    autograd, torch = words["autograd"], words["torch"]
+    text = (
+        f"Of the {len(asked)} functions of NumPy that could have a gradient, autograd {versions.get('autograd')} gives "
+        f"the right one for {autograd.count('yes')}, for {autograd.count('part')} more in some forms of the call "
+        f"alone, and for {autograd.count('wrong')} in some form a wrong one. PyTorch {versions.get('torch')} gives it "
+        f"for {torch.count('yes')}, by its own names and arguments. They were asked with the same sample calls. "
+        "*Wrong* is a gradient that is not the numeric one, and no error."
+    )
+    return fill(text, 120)
 
 
 # ---------------------------------------------------------------- other libraries --

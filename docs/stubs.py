@@ -12,13 +12,14 @@ HEAD = """\
 # Written by docs/generate.py from the table; do not edit.
 import builtins
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 {numpy_names}
 
 {module_names}
+from ._creation import finfo as finfo
 from .autograd import enable_grad as enable_grad
 from .autograd import inference_mode as inference_mode
 from .autograd import no_grad as no_grad
@@ -52,6 +53,12 @@ RESULTS = {
     "numpy": "npt.NDArray[Any]", "register_hook": "Any", "register_op": "Callable[..., Any]",
     "register_post_accumulate_grad_hook": "Any", "result_type": "np.dtype[Any]",
     "retain_grad": "None", "tolist": "Any", "__array_namespace_info__": "Any",
+    "put": "None", "tobytes": "bytes", "iinfo": "Any", "issubdtype": "builtins.bool", "isscalar": "builtins.bool",
+    "allclose": "builtins.bool", "array_equal": "builtins.bool", "array_equiv": "builtins.bool",
+    "iscomplexobj": "builtins.bool", "isrealobj": "builtins.bool", "may_share_memory": "builtins.bool",
+    "shares_memory": "builtins.bool", "broadcast_shapes": "tuple[int, ...]", "shape": "tuple[int, ...]",
+    "ndim": "int", "size": "int", "common_type": "Any", "min_scalar_type": "np.dtype[Any]",
+    "promote_types": "np.dtype[Any]",
 }  # fmt: skip
 SKIPPED = ("__array_priority__", "__module__", "__slots__", "__weakref__")
 CLASSES = ("enable_grad", "inference_mode", "no_grad", "set_grad_enabled")  # typed where they are
@@ -100,7 +107,7 @@ def tensor_class(tensor):
 def stub():
     """The text of the stub, as the reference backend shows itself: it is Python, and can be looked into."""
     import fastgrad as fg
-    from fastgrad import _reference, ops
+    from fastgrad import _creation, _reference, ops
 
     rows, functions, from_numpy = {}, [], []
     modules = sorted(name for name in fg.__all__ if inspect.ismodule(getattr(fg, name)))
@@ -109,7 +116,7 @@ def stub():
         op = ops.TABLE.get(ops.ALIASES.get(name, name))
         if getattr(np, "bool_" if name == "bool" else name, None) is value:
             from_numpy.append(f"bool_ as {name}" if name == "bool" else f"{name} as {name}")
-        elif op is not None:
+        elif op is not None and name not in (*modules, *_creation.__all__):
             rows[name] = op
         elif name not in modules and not inspect.isclass(value) and name not in CLASSES:
             functions.append(f"def {name}({parameters(value)}) -> {RESULTS.get(name, 'Tensor')}: ...")
@@ -119,6 +126,8 @@ def stub():
         HEAD.format(numpy_names=numpy_names, module_names=module_names) + "\n".join(tensor_class(_reference.Tensor)),
         "",
     ]
+    for named in {op.named.__name__: op.named for op in rows.values() if hasattr(op.named, "_fields")}.values():
+        lines += [f"class {named.__name__}(NamedTuple):", *(f"    {field}: Tensor" for field in named._fields), ""]
     lines += functions
     lines += [row_function(name, op) for name, op in rows.items()]
     return "\n".join(lines) + "\n"
@@ -126,9 +135,14 @@ def stub():
 
 def row_function(name, op):
     """The line of a row's public function."""
-    given = "Tensor" if not op.multi else "tuple[Tensor, ...]" if op.named is None else op.named.__name__
+    given = "Tensor" if not op.multi else "tuple[Tensor, ...]" if op.named is None else _named(op)
     typed = () if op.variadic else op.operands
     return f"def {name}({parameters(op.bind, typed)}) -> {given}: ..."
+
+
+def _named(op):
+    """The named tuple of the results; Any where it depends on the options."""
+    return op.named.__name__ if hasattr(op.named, "_fields") else "Any"
 
 
 MODULE_HEAD = """\
@@ -161,7 +175,7 @@ def module_stub(module):
             classes[name] = value
         elif inspect.isfunction(value) or inspect.isbuiltin(value):
             functions.append(f"def {name}({parameters(value)}) -> {RESULTS.get(name, 'Any')}: ...")
-        if op is not None and op.named is not None and op.module != "fastgrad":
+        if op is not None and hasattr(op.named, "_fields") and op.module != "fastgrad":
             classes[op.named.__name__] = op.named
     lines = [MODULE_HEAD.format(package=dots, shared="\n".join(shared))]
     for named in classes.values():

@@ -2,8 +2,8 @@
 
     python examples/characters.py
 
-The text is what ``help()`` shows of topics, which ships with Python. The last tenth of it is held out. The loss there, in
-bits for each character, is compared with that of counting which character follows which two.
+The text is what ``help()`` shows of topics, which ships with Python. The last tenth of it is held out. The loss there,
+in bits for each character, is compared with that of counting which character follows which two.
 A. Vaswani and others, Attention is all you need, 2017; the norms come first, as in A. Radford and others, 2019.
 """
 
@@ -17,7 +17,7 @@ import fastgrad as fg
 from fastgrad import nn
 from fastgrad.nn import functional as F
 
-CONTEXT, WIDTH, HEADS, LAYERS, BATCH, STEPS = 64, 96, 4, 2, 24, 500
+CONTEXT, WIDTH, HEADS, LAYERS, BATCH, STEPS = 32, 64, 4, 2, 32, 500
 
 
 def text():
@@ -57,7 +57,7 @@ class Block(nn.Module):
         self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
         self.attention = Attention(width, heads, rng)
         self.own = nn.Sequential(
-            nn.Linear(width, 4 * width, generator=rng), nn.GELU(), nn.Linear(4 * width, width, generator=rng)
+            nn.Linear(width, 4 * width, generator=rng), nn.GELU("tanh"), nn.Linear(4 * width, width, generator=rng)
         )
 
     def forward(self, x):
@@ -114,8 +114,8 @@ def counted(train, test, characters):
 
 def train(model, numbers, steps, rng):
     """AdamW, its rate up and down in one cycle, gradients clipped. Gives the loss of each step, in bits."""
-    optimizer = fg.optim.AdamW(model.parameters(), lr=3e-3, weight_decay=0.01)
-    schedule = fg.optim.lr_scheduler.OneCycleLR(optimizer, 4e-3, total_steps=steps + 1, pct_start=0.15)
+    optimizer = fg.optim.AdamW(model.parameters(), weight_decay=0.01)
+    schedule = fg.optim.lr_scheduler.OneCycleLR(optimizer, 0.01, total_steps=steps + 1, pct_start=0.15)
     losses = []
     with Progress("training", steps) as progress:
         for _ in range(steps):
@@ -169,7 +169,7 @@ def main():
     seconds = time.perf_counter() - begun
     parameters = sum(p.size for p in model.parameters())
     print(f"{parameters:,} parameters, {len(losses)} steps, {seconds:.1f} s")
-    print(f"held out: {bits:.3f} bits for each character; by counting pairs {by_counting:.3f}")
+    print(f"held out: {bits:.3f} bits for each character; by counting {by_counting:.3f}")
     print(write(model, characters, "The ", 20 if options.quick else 300, np.random.default_rng(2)))
     save_picture("characters", options.folder, lambda figure: draw(losses, bits, by_counting, figure))
 

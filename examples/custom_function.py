@@ -3,10 +3,10 @@
     python examples/custom_function.py
 
 The diabetes data of Efron, Hastie, Johnstone and Tibshirani, 2004: ten measurements of each patient, their squares and
-their products. A robust regression finds the weights by Newton's method, a loop that stops when nothing changes; `Fit` is
-that loop as one operation. Its derivative needs none of the iterations: where the gradient of the fit is zero, the implicit
-function theorem says how the weights follow the penalties, by one system of equations. So the error on patients left out is
-differentiated in the penalties, one for each measurement, square and product.
+their products. A robust regression finds the weights by Newton's method, a loop that stops when nothing changes; `Fit`
+is that loop as one operation. Its derivative needs none of the iterations: where the gradient of the fit is zero, the
+implicit function theorem says how the weights follow the penalties, by one system of equations. So the error on
+patients left out is differentiated in the penalties, one for each measurement, square and product.
 Y. Bengio, Gradient-based optimization of hyperparameters, 2000.
 """
 
@@ -130,9 +130,12 @@ def main():
     seconds = time.perf_counter() - begun
     for name, logarithms in (("almost none", np.full(len(names), -20.0)), ("one for all", one), ("each its own", each)):
         weights = Fit.apply(fg.asarray(np.exp(logarithms)), x[train], y[train])
-        print(f"penalty {name:12}: error {error(weights, x[test], y[test]).item():.4f} on {len(test)} patients held out")
-    print(f"{len(names)} penalties, {2 * steps * FOLDS} fits, {seconds:.1f} s; error left out {errors[0]:.4f} to {errors[-1]:.4f}")
-    save_picture("custom_function", options.folder, lambda figure: draw(each, weights.numpy(), names, figure), (9.0, 5.0))
+        wrong = error(weights, x[test], y[test]).item()
+        print(f"penalty {name:12}: error {wrong:.4f} on {len(test)} patients held out")
+    print(f"{len(names)} penalties: error left out {errors[0]:.4f} to {errors[-1]:.4f}")
+    print(f"{2 * steps * FOLDS} fits, {seconds:.1f} s")
+    weights = weights.numpy()
+    save_picture("custom_function", options.folder, lambda figure: draw(each, weights, names, figure), (9.0, 5.0))
 
 
 if __name__ == "__main__":

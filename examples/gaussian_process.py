@@ -11,6 +11,7 @@ import time
 from functools import cache
 
 import numpy as np
+from _show import Progress, arguments, save_picture
 from scipy.optimize import minimize
 
 import fastgrad as fg
@@ -89,16 +90,34 @@ def predict(theta, x):
     return y @ weights, np.sqrt(np.maximum(amplitude**2 - (across.T * weights).sum(axis=0), 0.0))
 
 
+def draw(theta, figure):
+    """The measurements, and the curve with twice its deviation around it."""
+    x = np.linspace(-1.0, 13.0, 400)
+    mean, deviation = predict(theta, x)
+    axes = figure.subplots()
+    axes.fill_between(x, mean - 2 * deviation, mean + 2 * deviation, alpha=0.2)
+    axes.plot(x, mean)
+    axes.plot(X, Y, ".", color="black", markersize=4)
+    axes.set(xlabel="x", ylabel="y")
+
+
 def main():
-    for name, function in (("by fastgrad", fg.func.value_and_grad(objective)), ("by hand", by_hand)):
-        begun = time.perf_counter()
-        found = fit(function)
-        seconds = time.perf_counter() - begun
-        values = ", ".join(f"{n} {v:.3f}" for n, v in zip(("amplitude", "length", "noise"), np.exp(found.x)))
-        print(f"gradient {name}: {values}; likelihood exp({-found.fun:.3f}), {found.nfev} calls in {seconds:.3f} s")
+    options = arguments(__doc__)
+    lines = []
+    with Progress("fitting", 2) as progress:
+        for name, function in (("by fastgrad", fg.func.value_and_grad(objective)), ("by hand", by_hand)):
+            begun = time.perf_counter()
+            found = fit(function)
+            seconds = time.perf_counter() - begun
+            values = ", ".join(f"{n} {v:.3f}" for n, v in zip(("amplitude", "length", "noise"), np.exp(found.x)))
+            values += f"; likelihood exp({-found.fun:.3f})"
+            lines.append(f"gradient {name}: {values}, {found.nfev} calls in {seconds:.3f} s")
+            progress.step(name)
+    print(*lines, sep="\n")
     mean, deviation = predict(found.x, np.array([2.5, 5.0, 12.0]))
     for x, m, d in zip((2.5, 5.0, 12.0), mean, deviation):
         print(f"at {x:4.1f}: {m:6.3f} ± {d:.3f}")
+    save_picture("gaussian_process", options.folder, lambda figure: draw(found.x, figure))
 
 
 if __name__ == "__main__":

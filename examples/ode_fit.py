@@ -2,9 +2,10 @@
 
     python examples/ode_fit.py
 
-The pelts that the Hudson Bay Company took in, in thousands, from 1900 to 1920: C. G. Hewitt, The conservation of the wild
-life of Canada, 1921. The equation is that of A. J. Lotka, 1925, and V. Volterra, 1926. The integrator is the Runge-Kutta
-method of order 4 in a Python loop; gradients go back through all of its steps, to the rates and to the first year.
+The pelts that the Hudson Bay Company took in, in thousands, from 1900 to 1920: C. G. Hewitt, The conservation of the
+wild life of Canada, 1921. The equation is that of A. J. Lotka, 1925, and V. Volterra, 1926. The integrator is the
+Runge-Kutta method of order 4 in a Python loop; gradients go back through all of its steps, to the rates and to the
+first year.
 """
 
 import time
@@ -24,7 +25,7 @@ LYNXES = np.array([
 ])  # fmt: skip
 SEEN = np.log(np.stack([HARES, LYNXES], axis=1))
 RATES = ("hares born", "hares eaten", "lynxes dying", "lynxes fed")
-STEPS = 20  # of the integrator, in a year
+STEPS = 5  # of the integrator, in a year
 
 
 def start():
@@ -47,7 +48,7 @@ def runge_kutta(state, rates, h):
     return state + (h / 6) * (a + 2 * b + 2 * c + d)
 
 
-def course(parameters, years=len(YEARS), steps=STEPS, span=1.0):
+def course(parameters, years=21, steps=STEPS, span=1.0):
     """The logarithms of hares and lynxes in each year, or span of years, as many steps of the integrator apart."""
     rates, state = fg.exp(parameters[:4]), parameters[4:]
     states = [state]
@@ -58,7 +59,7 @@ def course(parameters, years=len(YEARS), steps=STEPS, span=1.0):
     return fg.stack(states)
 
 
-def objective(parameters, years=len(YEARS), steps=STEPS):
+def objective(parameters, years=21, steps=STEPS):
     """The mean square of what is left of the logarithms."""
     return ((course(parameters, years, steps) - SEEN[:years]) ** 2).mean()
 
@@ -67,7 +68,7 @@ def fit(quick=False):
     """The parameters by L-BFGS, the first years before all of them. Gives them, and the losses."""
     parameters = fg.tensor(start(), requires_grad=True)
     spans = [6] if quick else [6, 11, 16, 21]
-    losses, steps = [], 5 if quick else STEPS
+    losses = []
     rounds = 2 if quick else 8
     with Progress("fitting", rounds * len(spans)) as progress:
         for years in spans:
@@ -75,7 +76,7 @@ def fit(quick=False):
 
             def closure():
                 optimizer.zero_grad()  # noqa: B023
-                loss = objective(parameters, years, steps)  # noqa: B023
+                loss = objective(parameters, years)  # noqa: B023
                 loss.backward()
                 return loss
 

@@ -2,9 +2,10 @@
 
     python examples/pca_sensitivity.py
 
-The diabetes data of Efron, Hastie, Johnstone and Tibshirani, 2004. Each patient has a weight, 1. The share of the variance
-that the first two components explain is a function of the weights; one backward pass through `numpy.linalg.eigh` gives its
-derivative in all 442. What leaving a patient out would change is foretold by it, and counted by doing so, 442 times.
+The diabetes data of Efron, Hastie, Johnstone and Tibshirani, 2004. Each patient has a weight, 1. The share of the
+variance that the first two components explain is a function of the weights; one backward pass through
+`numpy.linalg.eigh` gives its derivative in all 442. What leaving a patient out would change is foretold by it, and
+counted by doing so, 442 times.
 F. R. Hampel, The influence curve and its role in robust estimation, 1974.
 """
 

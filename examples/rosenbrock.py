@@ -9,6 +9,7 @@ H. H. Rosenbrock, An automatic method for finding the greatest or least value of
 import time
 
 import numpy as np
+from _show import Progress, arguments, save_picture
 from scipy.optimize import minimize
 
 import fastgrad as fg
@@ -47,18 +48,47 @@ def fit_by_newton():
     )  # fmt: skip
 
 
+def way():
+    """The points that BFGS tries, from a place on the other side of the valley."""
+    value_and_gradient, points = fg.func.value_and_grad(objective), []
+
+    def tried(x):
+        points.append(x.copy())
+        return value_and_gradient(x)
+
+    minimize(tried, np.array([-1.2, 1.0]), jac=True, method="BFGS")
+    return np.array(points)
+
+
+def draw(figure):
+    """The way down the valley of two dimensions."""
+    points, axes = way(), figure.subplots()
+    x, y = np.meshgrid(np.linspace(-1.6, 1.4, 200), np.linspace(-0.6, 1.6, 200))
+    height = 100.0 * (y - x**2) ** 2 + (1.0 - x) ** 2
+    axes.contour(x, y, height, np.geomspace(0.1, 1000, 13), cmap="viridis", linewidths=0.7)
+    axes.plot(*points.T, ".-", markersize=4, linewidth=0.8)
+    axes.plot(1.0, 1.0, "*", markersize=12, color="C1")
+    axes.set(xlim=(-1.6, 1.4), ylim=(-0.6, 1.6))
+
+
 def main():
+    options = arguments(__doc__)
     runs = {
         "BFGS, gradient by fastgrad": lambda: fit(fg.func.value_and_grad(objective)),
         "BFGS, gradient by hand": lambda: fit(by_hand),
         "Newton-CG, Hessian products by fastgrad": fit_by_newton,
     }
-    for name, run in runs.items():
-        begun = time.perf_counter()
-        found = run()
-        seconds = time.perf_counter() - begun
-        error = abs(found.x - 1).max()
-        print(f"{name}: f = {found.fun:.1e}, {error:.0e} from ones, {found.nit} steps in {seconds:.2f} s")
+    lines = []
+    with Progress("minimising", len(runs)) as progress:
+        for name, run in runs.items():
+            begun = time.perf_counter()
+            found = run()
+            seconds = time.perf_counter() - begun
+            error = abs(found.x - 1).max()
+            lines.append(f"{name}: f = {found.fun:.1e}, {error:.0e} from ones, {found.nit} steps in {seconds:.2f} s")
+            progress.step(name)
+    print(*lines, sep="\n")
+    save_picture("rosenbrock", options.folder, draw)
 
 
 if __name__ == "__main__":

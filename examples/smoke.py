@@ -2,8 +2,9 @@
 
     python examples/smoke.py
 
-`simulate` and what it calls say ``np.`` and nothing else: they know no Tensors. Given Tensors, NumPy hands each operation
-over, so that gradients go back through all steps, the advection by the wind and the pressure that keeps it free of sources.
+`simulate` and what it calls say ``np.`` and nothing else: they know no Tensors. Given Tensors, NumPy hands each
+operation over, so that gradients go back through all steps: the advection by the wind, and the pressure that keeps it
+free of sources.
 J. Stam, Stable fluids, SIGGRAPH 1999. The task is that of an example of HIPS autograd.
 """
 
@@ -23,7 +24,9 @@ SIZE, STEPS = 40, 20
 def project(vx, vy):
     """The wind without what flows out of or into each cell: some steps of Jacobi's method for the pressure."""
     pressure = np.zeros(vx.shape)
-    sources = -0.5 * (np.roll(vx, -1, axis=1) - np.roll(vx, 1, axis=1) + np.roll(vy, -1, axis=0) - np.roll(vy, 1, axis=0))
+    flow_x = np.roll(vx, -1, axis=1) - np.roll(vx, 1, axis=1)
+    flow_y = np.roll(vy, -1, axis=0) - np.roll(vy, 1, axis=0)
+    sources = -0.5 * (flow_x + flow_y)
     for _ in range(8):
         around = np.roll(pressure, 1, axis=1) + np.roll(pressure, -1, axis=1)
         around = around + np.roll(pressure, 1, axis=0) + np.roll(pressure, -1, axis=0)

@@ -8,11 +8,12 @@ import pytest
 import fastgrad as fg
 
 pytest.importorskip("hypothesis")
-from hypothesis import strategies as st  # noqa: E402
-from hypothesis.extra.array_api import make_strategies_namespace  # noqa: E402
+from hypothesis import strategies as st
+from hypothesis.extra.array_api import make_strategies_namespace
 
+names = str.split
 xps = make_strategies_namespace(fg, api_version="2024.12")
-NUMBERS = "int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128".split()
+NUMBERS = names("int8 int16 int32 int64 uint8 uint16 uint32 uint64 float32 float64 complex64 complex128")
 REALS, INTEGERS, FLOATS = NUMBERS[:10], NUMBERS[:8], ["float32", "float64"]
 INEXACT = NUMBERS[8:]
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st  # noqa: E402
 from hypothesis.extra.numpy import mutually_broadcastable_shapes  # noqa: E402
 from standard import FLOATS, INEXACT, INTEGERS, NUMBERS, REALS, arrays, as_numpy, plain, promoted, same, shapes, xps  # noqa: E402
 
-some = hypothesis.settings(max_examples=40)
+some = hypothesis.settings(max_examples=25)
 ALL = ["bool", *NUMBERS]
 
 
@@ -107,7 +107,9 @@ def test_linspace(data):
     start, stop = data.draw(st.floats(-100, 100)), data.draw(st.floats(-100, 100))
     kw = options(data, endpoint=st.booleans(), device=st.just("cpu"))
     num = data.draw(st.integers(0, 20))
-    out = as_numpy(fg.linspace, np.linspace, start, stop, num, dtype=dtype, **{k: v for k, v in kw.items() if k != "device"})
+    out = as_numpy(
+        fg.linspace, np.linspace, start, stop, num, dtype=dtype, **{k: v for k, v in kw.items() if k != "device"}
+    )
     same(fg.linspace(start, stop, num=num, dtype=dtype, **kw), out.numpy())
     assert out.dtype == (dtype or fg.float64) and out.shape == (num,)
 
@@ -141,7 +143,9 @@ def test_meshgrid_tril_triu(data):
     dtype = data.draw(st.sampled_from(ALL))
     vectors = data.draw(st.lists(arrays(dtype, shapes(1, 0, 1)), min_size=1, max_size=3))
     kw = options(data, indexing=st.sampled_from(["xy", "ij"]))
-    as_numpy(lambda *xs, **kw: tuple(fg.meshgrid(*xs, **kw)), lambda *xs, **kw: tuple(np.meshgrid(*xs, **kw)), *vectors, **kw)
+    as_numpy(
+        lambda *xs, **kw: tuple(fg.meshgrid(*xs, **kw)), lambda *xs, **kw: tuple(np.meshgrid(*xs, **kw)), *vectors, **kw
+    )
     x = data.draw(arrays(ALL, shapes(2)))
     kw = options(data, k=st.integers(-6, 6))
     as_numpy(fg.tril, np.tril, x, **kw)
@@ -306,7 +310,11 @@ def test_reductions(name, data):
 @given(st.data())
 def test_cumulative_sums_and_products(data):
     x = data.draw(arrays(NUMBERS, shapes(1)))
-    kw = options(data, dtype=st.sampled_from([d for d in NUMBERS if promoted(str(x.dtype), d) == d]), include_initial=st.booleans())
+    kw = options(
+        data,
+        dtype=st.sampled_from([d for d in NUMBERS if promoted(str(x.dtype), d) == d]),
+        include_initial=st.booleans(),
+    )
     if x.ndim > 1 or data.draw(st.booleans()):
         kw["axis"] = data.draw(st.integers(-x.ndim, x.ndim - 1))
     axis = kw.get("axis", 0)
@@ -329,7 +337,9 @@ def test_cumulative_sums_and_products(data):
 def test_diff(data):
     x = data.draw(arrays(NUMBERS, shapes(1, 1)))
     axis = data.draw(st.integers(-x.ndim, x.ndim - 1))
-    extra = options(data, n=st.integers(0, 3), prepend=arrays(str(x.dtype), x.shape), append=arrays(str(x.dtype), x.shape))
+    extra = options(
+        data, n=st.integers(0, 3), prepend=arrays(str(x.dtype), x.shape), append=arrays(str(x.dtype), x.shape)
+    )
     as_numpy(fg.diff, np.diff, x, axis=axis, **extra)
 
 
@@ -538,7 +548,12 @@ def test_systems_and_determinants(data):
     for y in right:
         as_numpy(fg.linalg.solve, np.linalg.solve, x, y)
     v = data.draw(arrays(dtype, shapes(1, 1), min_value=-10, max_value=10))
-    kw = options(data, axis=axes(v.ndim), keepdims=st.booleans(), ord=st.sampled_from([2, 1, 0, -1, -2, 3.5, math.inf, -math.inf]))
+    kw = options(
+        data,
+        axis=axes(v.ndim),
+        keepdims=st.booleans(),
+        ord=st.sampled_from([2, 1, 0, -1, -2, 3.5, math.inf, -math.inf]),
+    )
     as_numpy(fg.linalg.vector_norm, np.linalg.vector_norm, v, **kw)
 
 

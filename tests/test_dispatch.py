@@ -1,11 +1,12 @@
 """NumPy's protocols: every public function and every form of ufunc call, on Tensors. No graph is lost in silence."""
 
+import inspect
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import active
+from samples import attempt
 
 import fastgrad as fg
 
@@ -18,6 +19,8 @@ CALLED = [name for name in NAMES if calls.calls_of(name)]
 
 #: Floating results beside those that are differentiable, which are not.
 PARTLY = {"lstsq", "slogdet", "modf", "histogram", "histogram2d", "histogramdd"}
+#: Gradients are told from numeric ones elsewhere, the order of the result is not said, or imaginary parts are dropped.
+UNFIT_FOR_COMPLEX = {*GAUGE, "cholesky", "unique_values", "interp"}
 #: NumPy's SIMD loops read what they write when they reduce: np.power.reduce([2.0, 3.0, 2.0]) is 4 there.
 MISREDUCED = {"power", "pow", "arctan2", "atan2", "float_power"}
 
@@ -44,45 +47,70 @@ def test_there_is_a_sample_call_of_every_public_function():
     assert not set(NAMES) - known
 
 
+def check_call(name, call, arrays):
+    """NumPy's values and dtypes; a right gradient, or one of the results that have none by nature."""
+    function, key, what = calls.find(name), short(name), f"{name}{call}"
+    args, kwargs = call.with_arrays(arrays)
+    expected, error = attempt(lambda: flattened(quietly(function, *args, **kwargs)))
+    if isinstance(error, TypeError):
+        return  # a form of call that this version of NumPy does not have
+    assert error is None, what
+    leaves = [fg.asarray(a.copy(order="K"), requires_grad=True) for a in arrays]
+    if leaves:
+        args, kwargs = call.with_arrays(leaves)
+    else:
+        args = [fg.asarray(a) if isinstance(a, np.ndarray) and a.dtype.kind in "biufc" else a for a in args]
+    found = flattened(quietly(function, *args, **kwargs))
+    assert len(found) == len(expected), f"{what}: {len(found)} results"
+    for got, wanted in zip(found, expected):
+        if not isinstance(got, fg.Tensor):
+            assert not is_inexact(wanted), f"{what} gave {type(got).__name__}, not a Tensor"
+            continue
+        value, wanted = got.detach().numpy(), np.asarray(wanted)
+        assert (value.dtype, value.shape) == (wanted.dtype, wanted.shape), what
+        if key not in ("empty_like", "unique_values"):  # whose values, or their order, are not said
+            tolerance = 1e3 * np.finfo(wanted.dtype).eps if wanted.dtype.kind in "fc" else 0
+            np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance, err_msg=what)
+    wanting = [i for i, wanted in enumerate(expected) if is_inexact(wanted)]
+    picked = [i for i, got in enumerate(found) if isinstance(got, fg.Tensor) and got.requires_grad]
+    if not leaves or not wanting or (key in NO_GRADIENT and not picked):
+        return
+    assert picked, f"{what} lost the graph"
+    assert picked == wanting or key in PARTLY, f"{what} lost a part of the graph"
+    picked = [i for i in picked if i in GAUGE.get(key, picked)] if len(found) > 1 else picked
+    if arrays[0].dtype.char in "fF":
+        grads = fg.autograd.grad(sum(found[i].real.sum() for i in picked), leaves, allow_unused=True)
+        assert all(g is None or g.dtype == x.dtype for g, x in zip(grads, leaves)), f"{what}: dtype of a gradient"
+    elif key not in FLAT:
+        check_gradients(
+            what, [found[i] for i in picked], leaves,
+            lambda values: function(*call.with_arrays(values)[0], **call.with_arrays(values)[1]), arrays, picked,
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", CALLED)
 def test_every_public_function_keeps_the_graph(name):
-    """NumPy's values and dtypes; a right gradient, or one of the results that have none by nature."""
-    function, key = calls.find(name), short(name)
     for call in calls.calls_of(name):
-        what = f"{name}{call}"
-        arrays = [np.array(a) for a in call.arrays()]
+        check_call(name, call, [np.array(a) for a in call.arrays()])
+
+
+@pytest.mark.parametrize("name", [name for name in CALLED if short(name) not in UNFIT_FOR_COMPLEX])
+def test_every_public_function_of_complex_numbers(name):
+    for call in calls.calls_of(name):
+        rng = np.random.default_rng(len(repr(call)))
+        arrays = [np.asarray(a + 1j * rng.uniform(0.1, 0.6, a.shape)) for a in call.arrays()]
         args, kwargs = call.with_arrays(arrays)
-        expected = flattened(quietly(function, *args, **kwargs))
-        leaves = [fg.asarray(a.copy(order="K"), requires_grad=True) for a in arrays]
-        if not leaves:
-            leaves_of = [fg.asarray(a) if isinstance(a, np.ndarray) and a.dtype.kind in "biufc" else a for a in args]
-            found = flattened(quietly(function, *leaves_of, **kwargs))
-        else:
-            args, kwargs = call.with_arrays(leaves)
-            found = flattened(quietly(function, *args, **kwargs))
-        assert len(found) == len(expected), f"{what}: {len(found)} results"
-        for got, wanted in zip(found, expected):
-            if isinstance(got, fg.Tensor):
-                value, wanted = got.detach().numpy(), np.asarray(wanted)
-                assert (value.dtype, value.shape) == (wanted.dtype, wanted.shape), what
-                if key != "empty_like":
-                    tolerance = 1e-12 if wanted.dtype.kind in "fc" else 0
-                    np.testing.assert_allclose(value, wanted, rtol=tolerance, atol=tolerance, err_msg=what)
-            else:
-                assert not is_inexact(wanted), f"{what} gave {type(got).__name__}, not a Tensor"
-        wanting = [i for i, wanted in enumerate(expected) if is_inexact(wanted)]
-        picked = [i for i, got in enumerate(found) if isinstance(got, fg.Tensor) and got.requires_grad]
-        if not leaves or not wanting or (key in NO_GRADIENT and not picked):
-            continue
-        assert picked, f"{what} lost the graph"
-        assert picked == wanting or key in PARTLY or not name.startswith("numpy"), f"{what} lost a part of the graph"
-        picked = [i for i in picked if i in GAUGE.get(key, picked)] if len(found) > 1 else picked
-        if key not in FLAT:
-            check_gradients(
-                what, [found[i] for i in picked], leaves,
-                lambda values, call=call: function(*call.with_arrays(values)[0], **call.with_arrays(values)[1]),
-                arrays, picked,
-            )  # fmt: skip
+        _, error = attempt(lambda: quietly(calls.find(name), *args, **kwargs))
+        if arrays and error is None and "dtype" not in kwargs:  # NumPy drops imaginary parts there
+            check_call(name, call, arrays)
+
+
+@pytest.mark.parametrize("name", CALLED)
+def test_every_public_function_keeps_float32(name):
+    for call in calls.calls_of(name):
+        arrays = [np.asarray(a, np.complex64 if a.dtype.kind == "c" else np.float32) for a in call.arrays()]
+        if arrays and short(name) not in ("spacing", "nextafter", "eigvals", "eig"):
+            check_call(name, call, arrays)
 
 
 @pytest.mark.parametrize("name", calls.WRITES)
@@ -114,6 +142,16 @@ def test_functions_that_write_follow_the_write(name):
             np.testing.assert_array_equal(before, arrays[0])
             function(before, *[r.detach() if isinstance(r, fg.Tensor) else r for r in rest], **call.kwargs)
             np.testing.assert_array_equal(before, arrays_args[0])
+
+
+def test_the_page_counts_nearly_all_as_differentiable():
+    lines = (Path(calls.__file__).with_name("optable.md")).read_text(encoding="utf-8").splitlines()
+    counts = [line.split("|")[1:-1] for line in lines if line.rstrip().endswith("% |")]
+    assert [title.strip() for title, *_ in counts][:3] == ["NumPy", "numpy.linalg", "numpy.fft"]
+    yes, no = (sum(int(row[i]) for row in counts) for i in (2, 4))
+    assert yes / (yes + no) >= 0.95
+    for title, _, _, _, _, share in counts:
+        assert float(share.rstrip(" %")) >= 95 or "stride_tricks" in title
 
 
 @pytest.mark.parametrize("name", sorted(calls.UNSUPPORTED))
@@ -266,6 +304,43 @@ def test_out_of_a_tensor_is_a_write(name):
     same_as_numpy(f"{name} wide", lambda *v: ufunc(*[a[0] for a in v], out=v[0] * 0.0), *operands)
 
 
+def takes_out(name):
+    function = calls.find(name)
+    try:
+        return isinstance(function, np.ufunc) or "out" in inspect.signature(function).parameters
+    except ValueError:
+        return name == "numpy.dot"
+
+
+@pytest.mark.parametrize("name", [name for name in CALLED if takes_out(name)])
+def test_out_of_every_function_that_takes_it(name):
+    """The result is written there, and the gradient is that without it; an ndarray is refused, or written."""
+    function = calls.find(name)
+    for call in calls.calls_of(name):
+        plain = [fg.asarray(np.array(a), requires_grad=True) for a in call.arrays()]
+        args, kwargs = call.with_arrays(plain)
+        expected, error = attempt(lambda: quietly(function, *args, **kwargs))
+        if error is not None or isinstance(expected, tuple) or not plain:
+            continue
+        out = fg.zeros(expected.shape, dtype=expected.dtype)
+        found = quietly(function, *args, **kwargs, out=out)
+        assert found is out and found.requires_grad == expected.requires_grad, f"{name}{call}"
+        np.testing.assert_array_equal(found.detach().numpy(), expected.detach().numpy())
+        array = np.zeros(expected.shape, expected.dtype)
+        if not expected.requires_grad:
+            assert quietly(function, *args, **kwargs, out=array) is array
+            np.testing.assert_array_equal(array, expected.numpy())
+            continue
+        with pytest.raises(RuntimeError, match="ndarray cannot keep the graph"):
+            quietly(function, *args, **kwargs, out=array)
+        assert not array.any()
+        for a, b in zip(
+            fg.autograd.grad(found.real.sum(), plain, allow_unused=True),
+            fg.autograd.grad(expected.real.sum(), plain, allow_unused=True),
+        ):
+            np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
 @pytest.mark.parametrize("make", [np.empty, fg.zeros])
 def test_out_that_does_not_fit_raises(make):
     x = fg.tensor(X)
@@ -393,8 +468,6 @@ def test_an_array_that_is_assigned_a_tensor_raises():
         np.zeros(2, complex)[0] = x[0]
 
     for write in (element, added, part, ellipsis, masked, integer, of_complex):
-        if write in (element, added, integer, of_complex) and active.name == "compiled" and not STORES_RAISE:
-            continue
         with pytest.raises((RuntimeError, ValueError)):
             write()
         assert not array.any()
@@ -406,17 +479,6 @@ def test_an_array_that_is_assigned_a_tensor_raises():
         array[2] = x
         array[1, 1] = x[1]
     assert array[1:].tolist() == [[1.0, 2.0], [1.0, 2.0]]
-
-
-def _stores_raise():
-    try:
-        np.zeros(1)[0] = fg.tensor(1.0, requires_grad=True)
-    except (RuntimeError, ValueError):
-        return True
-    return False
-
-
-STORES_RAISE = _stores_raise()
 
 
 def test_arrays_of_tensors_raise_and_say_what_to_call():
@@ -512,3 +574,37 @@ def test_transforms_go_through_the_protocols():
     np.testing.assert_allclose(fg.func.jacfwd(program)(x), gradient, rtol=1e-12)
     rows = fg.func.vmap(fg.func.grad(program))(np.stack([x, x + 0.1]))
     np.testing.assert_allclose(rows[0], gradient, rtol=1e-12)
+
+
+WRITERS = {
+    "out": lambda x: np.exp(x, out=x * 0),
+    "in place": lambda x: (y := x * 2.0, np.multiply(y, x, out=y))[0],
+    "where": lambda x: np.log(x, out=x * 1.0, where=np.array([True, False, True])),
+    "where of its own": lambda x: np.log(x, out=x * 1.0, where=x > 0.3),
+    "out of a sum": lambda x: np.sum(np.stack([x, x * x]), axis=0, out=x * 0),
+    "copyto": lambda x: (y := x * 2.0, np.copyto(y, x * x, where=np.array([True, False, True])))[0],
+    "reduceat": lambda x: np.add.reduceat(x * x, [0, 2]),
+    "at": lambda x: (y := x * 2.0, np.add.at(y, [0, 0, 2], x * x), np.multiply.at(y, [1, 1], x[:2]))[0],
+    "accumulate": lambda x: np.multiply.accumulate(x),
+    "logaddexp": lambda x: np.logaddexp.reduce(x),
+    "outer": lambda x: np.subtract.outer(x, x * x),
+    "put": lambda x: (y := x * 2.0, np.put(y, [0, 2], x[:2]))[0],
+    "einsum": lambda x: np.einsum("i,j->ij", x, x),
+    "sliding": lambda x: np.lib.stride_tricks.sliding_window_view(x, 2) * x[0],
+    "ravel": lambda x: np.ravel(np.outer(x, x), order="F"),
+}
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_form_goes_through_every_transform(name):
+    program, x = WRITERS[name], np.array([0.7, 0.2, 0.4])
+    values = x.copy()
+    weights = np.cos(np.arange(np.size(program(x)))).reshape(np.shape(program(x)))
+    wanted = numeric(lambda: np.sum(weights * program(values)), [values])[0]
+    np.testing.assert_allclose(fg.func.grad(lambda x: (program(x) * weights).sum())(x), wanted, rtol=1e-5, atol=1e-8)
+    tangent = fg.func.jvp(program, (x,), (np.ones(3),))[1]
+    np.testing.assert_allclose((tangent * weights).sum(), wanted.sum(), rtol=1e-5)
+    batch = np.stack([x, x[::-1]])
+    np.testing.assert_allclose(fg.func.vmap(program)(batch), [program(row) for row in batch], rtol=1e-12)
+    jacobians = fg.func.jacrev(program)(x), fg.func.jacfwd(program)(x)
+    np.testing.assert_allclose(*jacobians, rtol=1e-12, atol=1e-14)

@@ -26,6 +26,9 @@ LAYERS = [
     ["_trace"],
     ["_repr"],
     ["_methods"],
+    ["_ufuncs"],
+    ["_numpy_forms"],
+    ["_dispatch"],
     ["_reads"],
     ["_reference_modes"],
     ["_reference_graph"],
@@ -34,10 +37,12 @@ LAYERS = [
     ["_reference_backward"],
     ["_core", "_reference"],
     ["_backend"],
-    ["_creation", "linalg"],
-    ["_inspection"],
+    ["_creation", "fft", "linalg", "special"],
+    ["_inspection", "_writes"],
     ["func"],
     ["autograd"],
+    ["optim"],
+    ["nn"],
     ["__init__"],
     ["_cli"],
     ["__main__"],
@@ -128,7 +133,9 @@ def test_files_are_a_sitting():
 
 
 def public():
-    for module in (fg, fg.autograd, fg.autograd.function, fg.autograd.graph, fg.func, fg.linalg):
+    modules = [fg, fg.autograd, fg.autograd.function, fg.autograd.graph, fg.func, fg.linalg, fg.fft]
+    modules += [fg.nn, fg.nn.functional, fg.nn.init, fg.nn.utils, fg.optim, fg.optim.lr_scheduler]
+    for module in modules:
         for name in module.__all__:
             yield pytest.param(getattr(module, name), id=f"{module.__name__}.{name}")
 

@@ -230,6 +230,82 @@ def test_running_moments_follow():
     np.testing.assert_allclose(out, (x.numpy() - x.numpy().mean(0)) / np.sqrt(x.numpy().var(0, ddof=1) + 1e-5))
 
 
+# ---------------------------------------------------------------- as functions of their parameters
+
+
+def test_a_module_is_called_with_other_parameters():
+    model = Model().eval()
+    x = fg.ones((2, 3))
+    before = {name: p for name, p in model.named_parameters()}  # noqa: C416
+    others = {name: p.detach() * 2 for name, p in before.items()}
+    found = fg.func.functional_call(model, others, x)
+    assert all(p is before[name] for name, p in model.named_parameters())
+    twice = copy.deepcopy(model)
+    twice.load_state_dict({name: value.numpy() * 2 for name, value in model.state_dict().items()})
+    np.testing.assert_array_equal(found.numpy(), twice(x).detach().numpy())
+    with pytest.raises(ZeroDivisionError):
+        fg.func.functional_call(nn.Sequential(Block(), Raises()), {"0.scale": fg.ones(1)}, (x,))
+
+
+class Raises(nn.Module):
+    def forward(self, x):
+        return 1 / 0
+
+
+def test_tied_parameters_are_replaced_together():
+    model = Model().eval()
+    x, zeros = fg.ones((2, 3)), {"first.linear.weight": fg.zeros((3, 3))}
+    np.testing.assert_array_equal(
+        fg.func.functional_call(model, zeros, x).detach().numpy(), model.tied.bias.detach().numpy() + np.zeros((2, 3))
+    )
+    assert model.tied.weight is model.first.linear.weight and model.tied.weight.detach().numpy().any()
+    block = Block()
+    block.other = nn.Linear(3, 3)
+    block.other.weight = block.linear.weight
+    block.forward = lambda x: block.other(x)
+    tied, apart = (
+        fg.func.functional_call(block, {"linear.weight": fg.zeros((3, 3))}, fg.ones(3), tie_weights=t)
+        for t in (True, False)
+    )
+    np.testing.assert_array_equal(tied.detach().numpy(), block.other.bias.detach().numpy())
+    assert not np.array_equal(apart.detach().numpy(), tied.detach().numpy())
+
+
+def test_names_that_do_not_fit_are_refused():
+    block = Block()
+    for weights, error, match, strict in [
+        ({"scales": fg.ones(1)}, RuntimeError, "Unexpected.*'scales'", False), ({"scale": fg.ones(1)}, RuntimeError, "Missing.*'linear.weight'", True),
+        (({"scale": fg.ones(1)}, {"scale": fg.ones(1)}), ValueError, "multiple dictionaries", False),
+    ]:  # fmt: skip
+        with pytest.raises(error, match=match):
+            fg.func.functional_call(block, weights, fg.ones(3), strict=strict)
+
+
+def test_transforms_go_through_modules(rng):
+    model = nn.Sequential(nn.Linear(3, 4, generator=rng), nn.Tanh(), nn.Linear(4, 1, generator=rng))
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    x, y = fg.tensor(rng.normal(size=(5, 3))), fg.tensor(rng.normal(size=(5, 1)))
+
+    def loss(weights, x, y):
+        return ((fg.func.functional_call(model, weights, x) - y) ** 2).sum()
+
+    each = fg.func.vmap(fg.func.grad(loss), (None, 0, 0))(weights, x, y)
+    loss(dict(model.named_parameters()), x, y).backward()
+    for name, p in model.named_parameters():
+        np.testing.assert_allclose(each[name].numpy().sum(axis=0), p.grad.numpy(), rtol=1e-10)
+    hessian = fg.func.hessian(loss)(weights, x, y)
+    assert hessian["0.weight"]["2.bias"].shape == (4, 3, 1)
+    np.testing.assert_allclose(hessian["2.bias"]["2.bias"].item(), 10.0)
+
+
+def test_buffers_that_are_given_are_those_that_follow():
+    norm = nn.BatchNorm1d(2)
+    state = {name: value.clone() for name, value in norm.state_dict().items()}
+    fg.func.functional_call(norm, state, fg.tensor([[1.0, 2.0], [3.0, 5.0]]))
+    assert state["num_batches_tracked"].item() == 1 and state["running_mean"].numpy().any()
+    assert norm.num_batches_tracked.item() == 0 and not norm.running_mean.numpy().any()
+
+
 # ---------------------------------------------------------------- first values
 
 
@@ -413,3 +489,51 @@ def test_clipping_is_pytorchs(norm_type, rng):
     np.testing.assert_allclose(found[0].item(), found[1].item(), rtol=1e-6)
     for p, q in zip(ours, theirs):
         np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy(), rtol=1e-6)
+
+
+def convolutional(n):
+    return n.Sequential(
+        n.Conv2d(1, 4, 3, padding="same", bias=False), n.BatchNorm2d(4), n.ReLU(), n.MaxPool2d(2), n.Conv2d(4, 6, 3, stride=2), n.GELU(),
+        n.Flatten(), n.Linear(6, 8), n.LayerNorm(8), n.Tanh(), n.Linear(8, 3),
+    )  # fmt: skip
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True}),
+        ("AdamW", {"lr": 0.01}),
+        ("RMSprop", {"lr": 0.01, "centered": True}),
+    ],
+)
+def test_a_whole_training_goes_pytorchs_way(name, options, dtype, rng):
+    import torch
+
+    ours, theirs = (
+        convolutional(nn).astype(dtype),
+        convolutional(torch.nn).to(torch.from_numpy(np.ones(1, dtype)).dtype),
+    )
+    ours.load_state_dict(theirs.state_dict())
+    images, classes = rng.normal(size=(16, 1, 6, 6)).astype(dtype), rng.integers(0, 3, 16)
+    losses = []
+    for library, model, x, y in (
+        (fg, ours, fg.tensor(images), classes), (torch, theirs, torch.tensor(images), torch.tensor(classes)),
+    ):  # fmt: skip
+        optimizer = getattr(library.optim, name)(model.parameters(), **options)
+        schedule = library.optim.lr_scheduler.CosineAnnealingLR(optimizer, 12)
+        losses.append([])
+        for _ in range(12):
+            optimizer.zero_grad()
+            loss = library.nn.functional.cross_entropy(model(x), y, label_smoothing=0.1)
+            loss.backward()
+            library.nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+            optimizer.step()
+            schedule.step()
+            losses[-1].append(loss.item())
+    rtol = 1e-3 if dtype is np.float32 else 1e-8
+    np.testing.assert_allclose(*losses, rtol=rtol)
+    assert losses[0][-1] < losses[0][0]
+    for (key, a), b in zip(ours.state_dict().items(), theirs.state_dict().values()):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=10 * rtol, atol=10 * rtol, err_msg=key)

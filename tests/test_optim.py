@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -54,6 +55,30 @@ def test_a_step_writes_in_place_and_is_seen(kind):
     assert np.all(memory < [1.0, 2.0])
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         saved.backward()
+
+
+@pytest.mark.skipif(fg.backend_name() != "compiled", reason="nothing is fused on the reference backend")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        (SGD, {}), (SGD, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "maximize": True}), (SGD, {"momentum": 0.9}),
+        (Adam, {}), (Adam, {"amsgrad": True, "weight_decay": 0.1, "maximize": True}), (Adam, {"betas": (0.0, 0.9)}), (AdamW, {}),
+        (RMSprop, {}), (RMSprop, {"centered": True, "momentum": 0.9, "weight_decay": 0.1, "alpha": 0.3}), (RMSprop, {"maximize": True}),
+        (Adagrad, {}), (Adagrad, {"weight_decay": 0.1, "lr_decay": 0.1, "maximize": True}),
+    ],
+)  # fmt: skip
+def test_a_step_is_one_pass_and_makes_no_arrays(kind, options, dtype):
+    x = fg.ones(100_000, dtype=dtype, requires_grad=True)
+    x.grad = fg.ones(100_000, dtype=dtype)
+    optimizer = kind([x], lr=0.1, **options)
+    for _ in range(2):
+        optimizer.step()
+    tracemalloc.start()
+    optimizer.step()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 0.1 * x.nbytes
 
 
 @pytest.mark.parametrize("kind", ELEMENTWISE)
@@ -156,7 +181,7 @@ def test_groups_may_have_names():
 def test_bad_parameters_are_refused():
     x = parameter(1.0)
     for bad, error, match in [
-        (x, TypeError, "put it in a list"), ([], ValueError, "empty parameter list"), ([1.0], TypeError, "float"),
+        (x, TypeError, "iterable of Tensors or dicts"), ([], ValueError, "empty parameter list"), ([1.0], TypeError, "float"),
         ([np.ones(2)], TypeError, "ndarray"), ([x * 2], ValueError, "non-leaf"), ([{"params": {x}}], TypeError, "set"),
         ([{"params": [x]}, {"params": x}], ValueError, "more than one parameter group"), ([{"params": [x]}, x], TypeError, "dict"),
     ]:  # fmt: skip
@@ -170,13 +195,13 @@ def test_bad_parameters_are_refused():
     ("kind", "options", "match"),
     [(kind, {"lr": -1.0}, "Invalid learning rate: -1.0") for kind in ALL]
     + [(kind, {"lr": fg.ones((2,))}, "1-element") for kind in ALL]
-    + [(kind, {"weight_decay": -0.1}, "Invalid weight decay value: -0.1") for kind in ELEMENTWISE]
+    + [(kind, {"weight_decay": -0.1}, "Invalid weight_decay value: -0.1") for kind in ELEMENTWISE]
     + [
         (SGD, {"momentum": -0.1}, "momentum"), (SGD, {"nesterov": True}, "Nesterov momentum requires"),
         (SGD, {"nesterov": True, "momentum": 0.9, "dampening": 0.1}, "zero dampening"),
         (Adam, {"betas": (1.0, 0.9)}, "beta parameter at index 0: 1.0"), (AdamW, {"betas": (0.9, -0.1)}, "index 1: -0.1"),
         (Adam, {"eps": -1.0}, "Invalid epsilon value"), (RMSprop, {"alpha": -1.0}, "alpha"), (RMSprop, {"momentum": -1.0}, "momentum"),
-        (Adagrad, {"lr_decay": -1.0}, "lr decay"), (Adagrad, {"initial_accumulator_value": -1.0}, "initial accumulator"),
+        (Adagrad, {"lr_decay": -1.0}, "lr_decay"), (Adagrad, {"initial_accumulator_value": -1.0}, "initial_accumulator_value value"),
         (LBFGS, {"line_search_fn": "armijo"}, "strong_wolfe"),
     ],
 )  # fmt: skip
@@ -220,6 +245,28 @@ def test_memory_that_may_not_be_written_is_refused_before_anything_changes(kind)
     with pytest.raises(ValueError, match="read-only"):
         kind([x, y], lr=0.1).step()
     assert x.item() == 1.0
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_inference_tensors_are_refused_outside_their_mode(kind):
+    with fg.inference_mode():
+        x = fg.ones(2)
+        x.grad = fg.ones(2)
+    y = with_gradient(1.0)
+    with pytest.raises(RuntimeError, match="outside InferenceMode"):
+        kind([y, x], lr=0.1).step(lambda: fg.tensor(1.0))
+    assert x.tolist() == [1.0, 1.0] and y.item() == 1.0
+
+
+@pytest.mark.parametrize("offset", [0, 1])
+@pytest.mark.parametrize("kind", ELEMENTWISE)
+def test_a_gradient_may_share_the_parameters_memory(kind, offset):
+    values = np.arange(1.0, 8.0)
+    shared, apart = fg.from_numpy(values[:6]).requires_grad_(), fg.tensor(values[:6], requires_grad=True)
+    shared.grad, apart.grad = fg.from_numpy(values[offset : offset + 6]), fg.tensor(values[offset : offset + 6])
+    for x in (shared, apart):
+        kind([x], lr=0.1, **MOMENTUM.get(kind, {})).step()
+    np.testing.assert_array_equal(shared.detach().numpy(), apart.detach().numpy())
 
 
 def test_an_optimizer_of_ones_own():
@@ -355,6 +402,10 @@ def test_a_state_that_does_not_fit_is_refused():
         SGD([{"params": x}, {"params": y}]).load_state_dict(state)
     with pytest.raises(ValueError, match="doesn't match the size"):
         SGD([x]).load_state_dict(state)
+    optimizer = SGD([x, y])
+    with pytest.raises(ValueError, match=r"'momentum_buffer' of shape \(3,\) for a parameter of shape \(1,\)"):
+        optimizer.load_state_dict(state)
+    assert not optimizer.state and optimizer.param_groups[0]["lr"] == 1e-3
 
 
 def test_hooks_are_called_around_steps_and_states():

@@ -14,7 +14,17 @@ import pytest
 
 import fastgrad as fg
 
-PAGES = ("index", "autograd", "func", "recipes", "differences")  # those with examples
+PAGES = (
+    "index",
+    "autograd",
+    "func",
+    "arrays",
+    "statistics",
+    "recipes",
+    "differences",
+    "nn",
+    "optim",
+)  # those with examples
 PACKAGE = pathlib.Path(fg.__file__).parent
 ROOT = pathlib.Path(__file__).parents[1]
 needs_the_tree = pytest.mark.skipif(
@@ -147,3 +157,38 @@ def test_the_operation_that_contributing_adds_is_added_by_its_diff_alone(tmp_pat
     run = ["-m", "pytest", "-q", "-p", "no:cacheprovider", *tests, "-k", name]
     said = python(*run, env=env, cwd=ROOT)
     assert int(re.search(r"(\d+) passed", said)[1]) >= 3, said
+
+
+FIRST = {
+    "a function of a later family": "fg.median(x)",
+    "a module": "fg.linalg.svdvals(x[None])",
+    "a module of modules": "fg.nn.functional.gelu(x)",
+    "NumPy's function": "np.median(x)",
+    "NumPy's function of a module": "np.fft.fft(x).real",
+    "a ufunc": "np.logaddexp2(x, 1.0)",
+    "a ufunc's method": "np.subtract.outer(x, x)",
+    "a method": "x.sort()",
+    "a transform": "fg.func.grad(lambda x: fg.quantile(x, 0.3))(x) * x",
+    "the standard": "x.__array_namespace__().linalg.vector_norm(x)",
+    "a name of its own": "fg.register_op('twice', lambda x: x + x, 'x')(x)",
+    "everything": "[getattr(fg, name) for name in fg.__all__] and x",
+}
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_whatever_is_asked_for_first_is_loaded(first):
+    """Families of rows are imported when they are first needed: each way to need one has to find it."""
+    code = (
+        "import numpy as np, fastgrad as fg\n"
+        "x = fg.tensor([3.0, 1.0, 2.0], requires_grad=True)\n"
+        f"y = {FIRST[first]}\n"
+        "y.sum().backward()\n"
+        "print(x.grad.shape)"
+    )
+    assert python("-c", code).split() == ["(3,)"]
+
+
+def test_the_import_loads_no_later_family():
+    code = "import sys, fastgrad as fg; print(*[m for names in fg.ops.LATER.values() for m in names if f'fastgrad.ops.{m}' in sys.modules])"
+    assert python("-c", code).split() == []
+    assert python("-c", "import sys, fastgrad; print('scipy' in sys.modules)").split() == ["False"]

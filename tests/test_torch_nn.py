@@ -152,8 +152,22 @@ CASES = [
 ]
 # fmt: on
 #: Those that PyTorch has for complex numbers too.
-COMPLEX = {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid", "tanh", "unfold", "fold",
-           "softsign", "l1_loss", "tanhshrink"}
+COMPLEX = {
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "sigmoid",
+    "tanh",
+    "unfold",
+    "fold",
+    "softsign",
+    "l1_loss",
+    "tanhshrink",
+}
 #: Those without a second derivative in PyTorch.
 ONCE = {"grid_sample", "binary_cross_entropy", "hardsigmoid", "pdist", "multi_margin_loss", "multilabel_margin_loss"}
 FLOATS = {"soft_margin_loss", "multilabel_soft_margin_loss"}  # which take classes as floats
@@ -195,15 +209,21 @@ def test_values_and_gradients_of_two_orders(value, dtype):
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
-@pytest.mark.parametrize(("targets", "sizes"), [([[1, 2, 2], [3, 1, 0], [1, 1, 0]], [3, 2, 0]), ([1, 2, 2, 3, 1], [3, 2, 0])])
+@pytest.mark.parametrize(
+    ("targets", "sizes"), [([[1, 2, 2], [3, 1, 0], [1, 1, 0]], [3, 2, 0]), ([1, 2, 2, 3, 1], [3, 2, 0])]
+)
 def test_ctc_loss_of_log_softmax(targets, sizes, reduction):
     """PyTorch's gradient is right only behind `log_softmax`, so that is what is compared."""
     lengths = [6, 4, 5]
     ours = lambda x: F.ctc_loss(F.log_softmax(x, axis=2), targets, lengths, sizes, reduction=reduction)
-    theirs = lambda x: T.ctc_loss(x.log_softmax(2), torch.tensor(targets), torch.tensor(lengths), torch.tensor(sizes), reduction=reduction)
+    theirs = lambda x: T.ctc_loss(
+        x.log_softmax(2), torch.tensor(targets), torch.tensor(lengths), torch.tensor(sizes), reduction=reduction
+    )
     x = draw(seed("ctc"), (-2, 2), (6, 3, 4), "float64")
     assert compare(ours, theirs, [x], "float64", "ctc_loss", second=False)
-    alone = lambda module, log_softmax, make: lambda x: module.ctc_loss(log_softmax(x), make([1, 2]), make(5), make(2), zero_infinity=True)
+    alone = lambda module, log_softmax, make: (
+        lambda x: module.ctc_loss(log_softmax(x), make([1, 2]), make(5), make(2), zero_infinity=True)
+    )
     ours = alone(F, lambda x: F.log_softmax(x, axis=1), np.asarray)
     theirs = alone(T, lambda x: x.log_softmax(1), torch.tensor if HAS_TORCH else None)
     assert compare(ours, theirs, [x[:, 0]], "float64", "ctc_loss of one", second=False)

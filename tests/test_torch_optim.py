@@ -1,5 +1,6 @@
 """Optimizers and schedulers go PyTorch's way, step by step, and read each other's state."""
 
+import copy
 import importlib
 import itertools
 import math
@@ -275,6 +276,48 @@ def test_rates_are_pytorchs(make, resume, optimizer):
     np.testing.assert_allclose(ours, flat(rates(torch, optimizer, make, False)), rtol=1e-12, atol=1e-15)
 
 
+RESUMED = [
+    ("LambdaLR", lambda o, s: s.LambdaLR(o, lambda step: 0.9**step, last_epoch=4)),
+    ("MultiplicativeLR", lambda o, s: s.MultiplicativeLR(o, lambda step: 0.95, last_epoch=4)),
+    ("StepLR", lambda o, s: s.StepLR(o, 3, 0.5, last_epoch=4)),
+    ("MultiStepLR", lambda o, s: s.MultiStepLR(o, [2, 5, 7], 0.5, last_epoch=4)),
+    ("ConstantLR", lambda o, s: s.ConstantLR(o, 0.3, 7, last_epoch=4)),
+    ("LinearLR", lambda o, s: s.LinearLR(o, 0.3, 0.9, 7, last_epoch=4)),
+    ("ExponentialLR", lambda o, s: s.ExponentialLR(o, 0.9, last_epoch=4)),
+    ("PolynomialLR", lambda o, s: s.PolynomialLR(o, 9, 2.0, last_epoch=4)),
+    ("CosineAnnealingLR", lambda o, s: s.CosineAnnealingLR(o, 6, 0.01, last_epoch=4)),
+    ("CosineAnnealingWarmRestarts", lambda o, s: s.CosineAnnealingWarmRestarts(o, 6, 2, 0.01, last_epoch=4)),
+    ("CyclicLR", lambda o, s: s.CyclicLR(o, 0.1, 0.5, 3, last_epoch=4)),
+    ("OneCycleLR", lambda o, s: s.OneCycleLR(o, 0.5, total_steps=20, last_epoch=4)),
+    ("SequentialLR", lambda o, s: s.SequentialLR(o, [s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)], [2], last_epoch=4)),
+    ("SequentialLR of chains", lambda o, s: s.SequentialLR(
+        o, [s.ChainedScheduler([s.ConstantLR(o, 0.1, 3), s.ExponentialLR(o, 0.9)]), s.StepLR(o, 2)], [4])),
+    ("SequentialLR of cycles", lambda o, s: s.SequentialLR(o, [s.LinearLR(o, 0.5, 1.0, 4), s.CyclicLR(o, 0.1, 0.5, 3)], [4])),
+    ("SequentialLR of restarts", lambda o, s: s.SequentialLR(o, [s.LinearLR(o, 0.5), s.CosineAnnealingWarmRestarts(o, 3)], [4])),
+    ("ChainedScheduler of three", lambda o, s: s.ChainedScheduler([s.LinearLR(o, 0.5), s.CosineAnnealingLR(o, 10), s.StepLR(o, 3)])),
+]  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.*:UserWarning")
+@pytest.mark.parametrize("tensor", [False, True])
+@pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in RESUMED])
+def test_schedules_go_on_where_they_are_told(make, tensor):
+    found = []
+    for library in (fg, torch):
+        p = library.ones((2,), requires_grad=True)
+        optimizer = library.optim.SGD([p], lr=library.tensor(0.4) if tensor else 0.4, momentum=0.9)
+        before = {"initial_lr": 0.7, "max_lr": 0.5, "min_lr": 0.001, "max_momentum": 0.95, "base_momentum": 0.85}
+        optimizer.param_groups[0].update(before)
+        scheduler = make(optimizer, library.optim.lr_scheduler)
+        rates = []
+        for _ in range(12):
+            rates += [float(optimizer.param_groups[0]["lr"]), optimizer.param_groups[0]["momentum"]]
+            optimizer.step()
+            scheduler.step()
+        found.append(rates)
+    np.testing.assert_allclose(*found, rtol=1e-5 if tensor else 1e-12)
+
+
 @pytest.mark.filterwarnings("ignore:.*epoch parameter:UserWarning")
 @pytest.mark.parametrize("name", ["StepLR", "MultiStepLR", "ConstantLR", "LinearLR", "ExponentialLR", "PolynomialLR",
                                   "CosineAnnealingLR", "CosineAnnealingWarmRestarts", "LambdaLR"])  # fmt: skip
@@ -312,3 +355,70 @@ def test_plateaus_are_pytorchs(mode, threshold_mode, cooldown, patience, rng):
             got += [*scheduler.get_last_lr(), scheduler.num_bad_epochs, scheduler.cooldown_counter]
         found.append(got)
     np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+# ---------------------------------------------------------------- PyTorch's own samples
+
+
+def samples(which):
+    """What PyTorch tests its optimizers with, of those that are here: `which` inputs of each."""
+    if torch is None:
+        return
+    from torch.testing._internal.common_optimizers import optim_db
+
+    for info in optim_db:
+        if hasattr(fg.optim, info.optim_cls.__name__):
+            more = {"dtype": torch.float64} if which == "optim_error_inputs_func" else {}
+            for i, sample in enumerate(getattr(info, which)(device="cpu", **more)):
+                yield pytest.param(info.optim_cls.__name__, sample, id=f"{info.optim_cls.__name__}-{i}")
+
+
+def converted(value, memo):
+    """The same of Tensors of ours, each once."""
+    if isinstance(value, torch.Tensor):
+        if id(value) not in memo:
+            memo[id(value)] = fg.tensor(value.detach().numpy(), requires_grad=value.requires_grad), value
+        return memo[id(value)][0]
+    if isinstance(value, (tuple, list)):
+        return type(value)(converted(item, memo) for item in value)
+    return {key: converted(item, memo) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8", "c16"])
+@pytest.mark.parametrize(("name", "sample"), list(samples("optim_inputs_func")))
+def test_pytorchs_samples_agree(name, sample, dtype, rng):
+    arrays = [np.array(a, dtype=dtype) for a in (rng.normal(size=(3, 2)), rng.normal(size=4), 1.5)]
+    found = []
+    for library, options in ((fg, converted(sample.kwargs, {})), (torch, copy.deepcopy(sample.kwargs))):
+        params = [library.tensor(a, requires_grad=True) for a in arrays]
+        if options.get("differentiable"):
+            params = [p.clone() for p in params]
+        optimizer = getattr(library.optim, name)(params, **options)
+
+        def closure():
+            for p in params:
+                p.grad = library.tensor((p.detach().numpy() * 0.5 + 1).astype(dtype))
+            return library.tensor(float(optimizer.state[params[0]].get("n_iter", 0)))
+
+        for _ in range(4):
+            optimizer.step(closure)
+        found.append([p.detach().numpy() for p in params])
+    rough = dtype == "f4" or sample.kwargs.get("differentiable") or sample.kwargs.get("capturable")
+    for a, b in zip(*found):
+        assert a.dtype == b.dtype
+        np.testing.assert_allclose(a, b, rtol=1e-4 if rough else 1e-10)
+
+
+@pytest.mark.parametrize(("name", "sample"), list(samples("optim_error_inputs_func")))
+def test_pytorchs_bad_samples_are_refused(name, sample):
+    given = sample.optimizer_error_input
+    if "foreach" in given.desc or "floats or both" in given.desc or "capturable" in given.desc:
+        pytest.skip("a limit of PyTorch's ways of running")
+    kind, params = getattr(fg.optim, name), converted(given.params, {})
+    params = params if params is not None else [fg.ones(1)]
+    if issubclass(sample.error_type, Warning):
+        with pytest.warns(sample.error_type, match=sample.error_regex):
+            kind(params, **converted(given.kwargs, {}))
+    else:
+        with pytest.raises(sample.error_type, match=sample.error_regex):
+            kind(params, **converted(given.kwargs, {}))

@@ -38,7 +38,29 @@ def _buffer_like(x, value, dtype, requires_grad):
         result = lookup("zeros_like")(x, dtype=None if dtype is None else np.dtype(dtype))
         return result if type(value) is int and value == 0 else result.fill_(value)
     x = x.detach().numpy() if is_tensor(x) else np.asarray(x)
+    if _graph(value):
+        return full(x.shape, value, dtype=x.dtype if dtype is None else dtype, requires_grad=requires_grad)
     return _buffer(np.full_like(x, plain(value), dtype), requires_grad)
+
+
+def _graph(value):
+    """Whether a value has a graph, or stands for others (`fastgrad.func`), and must stay what it is."""
+    return is_tensor(value) and (hasattr(type(value), "_lifts") or value.requires_grad)
+
+
+def _filled(shape, value, dtype):
+    """The value, repeated: what is made of it has its graph."""
+    value = value if dtype is None or value.dtype == np.dtype(dtype) else value.astype(dtype)
+    return lookup("clone")(lookup("broadcast_to")(value, shape))
+
+
+def _stacked(sequence):
+    """A nested sequence that holds Tensors with a graph, as one Tensor that has it too."""
+    return lookup("stack")([_stacked(item) if type(item) in (list, tuple) else item for item in sequence])
+
+
+def _holds_graphs(sequence):
+    return any(_holds_graphs(item) if type(item) in (list, tuple) else _graph(item) for item in sequence)
 
 
 def _rebuild(array, requires_grad):
@@ -101,7 +123,8 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     Parameters
     ----------
     obj : array_like
-        A Tensor is given back as it is, with its graph, if neither dtype nor copy ask for another.
+        A Tensor is given back as it is, with its graph, if neither dtype nor copy ask for another. Nested sequences
+        of Tensors and numbers keep the graph too, as `stack` does.
     dtype : dtype, optional
         The dtype to convert to.
     device : {"cpu", None}
@@ -128,9 +151,16 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     _check_device(device)
     if lifted((obj,)):
         return obj if dtype is None and not copy else obj.astype(obj.dtype if dtype is None else dtype)
+    if copy is False and type(obj) in (list, tuple):
+        raise ValueError("asarray: a sequence cannot be made an array without a copy")
     if copy is False and not is_tensor(obj):
         obj = np.asarray(obj, dtype, copy=False)  # NumPy raises where that needs a copy
-    result = _backend.asarray(_typed(obj, dtype), dtype, copy)
+    try:
+        result = _backend.asarray(_typed(obj, dtype), dtype, copy)
+    except RuntimeError:
+        if type(obj) not in (list, tuple) or not _holds_graphs(obj):
+            raise
+        result = _stacked(obj) if dtype is None else _stacked(obj).astype(dtype)
     if requires_grad:
         if result is obj:
             result = result.detach() if not result.requires_grad else result
@@ -206,7 +236,7 @@ def empty(shape, *, dtype=None, device=None, requires_grad=False):
 
 
 def full(shape, fill_value, *, dtype=None, device=None, requires_grad=False):
-    """A Tensor in which every element is `fill_value`.
+    """A Tensor in which every element is `fill_value`, which may be a Tensor and then gets the gradient of all.
 
     Examples
     --------
@@ -215,6 +245,9 @@ def full(shape, fill_value, *, dtype=None, device=None, requires_grad=False):
     tensor([7., 7.])
     """
     _check_device(device)
+    if _graph(fill_value):
+        result = _filled(shape, fill_value, dtype)
+        return result.requires_grad_() if requires_grad else result
     return _buffer(np.full(shape, plain(fill_value), dtype), requires_grad)
 
 

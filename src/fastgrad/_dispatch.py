@@ -8,7 +8,8 @@ TypeError that names it. Functions that answer about shapes, dtypes, or yes or n
 from __future__ import annotations
 
 from importlib import import_module
-from inspect import Parameter, signature
+from inspect import Parameter
+from inspect import signature as _signature
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from ._ufuncs import _row as row
 from ._ufuncs import write
 from .ops import TABLE
 
+_OLD_NAMES = {"trapz": "trapezoid"}  # of NumPy before 2.4
 _MODULES = {"numpy": "fastgrad", "numpy.linalg": "fastgrad.linalg", "numpy.fft": "fastgrad.fft"}
 _NOTHING = np._NoValue
 _PLAIN_TYPES = frozenset((bool, int, float, complex, str, type(None)))
@@ -34,6 +36,7 @@ NO_GRADIENT = frozenset([
     "iscomplex", "isreal", "isneginf", "isposinf", "isclose", "packbits", "unpackbits", "ravel_multi_index",
     "unravel_index", "diag_indices_from", "tril_indices_from", "triu_indices_from", "argwhere", "flatnonzero",
     "count_nonzero", "digitize", "lexsort", "isin", "bitwise_count", "argpartition", "nanargmax", "nanargmin",
+    "in1d",
 ])  # fmt: skip
 
 #: Functions that put values into a file, which has no graph.
@@ -43,9 +46,37 @@ TO_FILE = frozenset(["save", "savetxt", "savez", "savez_compressed"])
 IN_PLACE = frozenset(["copyto", "place", "put", "putmask", "put_along_axis", "fill_diagonal"])
 
 #: Parameters that change no value: how memory is laid out, which algorithm sorts, where the memory is.
-_LAYOUT = frozenset(["order", "subok", "device", "kind", "overwrite_input", "stable", "max_work", "like", "optimize"])
+_LAYOUT = frozenset(["subok", "device", "kind", "overwrite_input", "stable", "max_work", "like", "optimize"])
+_ORDERED = frozenset(["copy", "zeros_like", "ones_like", "empty_like", "full_like"])  # of which `order` is one, too
 _CAST_FIRST = frozenset(["mean", "var", "std", "nanmean", "nanvar", "nanstd", "trace", "cov", "corrcoef"])
 _CAST_LAST = frozenset(["concatenate", "stack", "hstack", "vstack"])
+
+
+#: Parameters of functions that do not tell theirs before NumPy 2.4.
+_UNTOLD = {
+    "bincount": "x, /, weights=None, minlength=0",
+    "concatenate": "arrays, /, axis=0, out=None, *, dtype=None, casting='same_kind'",
+    "copyto": "dst, src, casting='same_kind', where=True",
+    "dot": "a, b, out=None",
+    "empty_like": "prototype, dtype=None, order='K', subok=True, shape=None, *, device=None",
+    "inner": "a, b, /",
+    "lexsort": "keys, axis=-1",
+    "packbits": "a, /, axis=None, bitorder='big'",
+    "putmask": "a, mask, values",
+    "ravel_multi_index": "multi_index, dims, mode='raise', order='C'",
+    "unpackbits": "a, /, axis=None, count=None, bitorder='big'",
+    "unravel_index": "indices, shape, order='C'",
+    "vdot": "a, b, /",
+    "where": "condition, x=None, y=None, /",
+}
+
+
+def signature(function):
+    """The signature of a function, NumPy's older ones included."""
+    try:
+        return _signature(function)
+    except ValueError:
+        return _signature(eval(f"lambda {_UNTOLD[function.__name__]}: None"))
 
 
 def on_function(func, args, kwargs):
@@ -66,12 +97,12 @@ def _find(func):
         return _about(func)
     from . import _numpy_forms
 
-    form = _numpy_forms.FORMS.get((module, name))
-    if form is not None:
-        return form if _takes_any(form) else _Call(func, form)
-    ours = public(module, name)
+    form = _numpy_forms.FORMS.get((module.replace("_scimath_impl", "scimath"), name))  # NumPy 2.0's name
+    ours = public(module, name) if form is None else form
     if module == "numpy" and name in IN_PLACE:
         return _into_first(func, None if ours is None else _Call(func, ours))
+    if form is not None:
+        return form if _takes_any(form) else _Call(func, form)
     if ours is not None:
         return _Call(func, ours)
     if module == "numpy" and name in NO_GRADIENT:
@@ -87,7 +118,7 @@ def public(module, name):
     if home is None or name.startswith("_"):
         return None
     try:
-        found = getattr(import_module(home), name, None)
+        found = getattr(import_module(home), _OLD_NAMES.get(name, name), None)
     except ModuleNotFoundError as error:
         if error.name != home:
             raise
@@ -205,8 +236,7 @@ class _Call:
         theirs, mine = self.signature.parameters, _parameters(ours)
         self.own = list(mine.values())
         places = list(mine)
-        self.to, self.star, taken = {}, None, set()
-        self.rest = any(p.kind is Parameter.VAR_KEYWORD for p in theirs.values())
+        self.to, self.star = {}, None
         for i, (name, p) in enumerate(theirs.items()):
             if p.kind is Parameter.VAR_POSITIONAL:
                 self.star = name
@@ -216,7 +246,6 @@ class _Call:
                 self.to[name] = name
             elif i < len(places) and places[i] not in theirs and _placed(mine[places[i]]):
                 self.to[name] = places[i]
-        taken.update(self.to.values())
         self.direct = 0  # so many arguments at the beginning are ours too, one for one
         for i, name in enumerate(theirs):
             if i >= len(places) or self.to.get(name) != places[i] or not _placed(mine[places[i]]):
@@ -257,13 +286,17 @@ class _Call:
                 dtype = value
             elif key == "casting":
                 casting = value
-            elif key not in _LAYOUT and not _is_default(value, theirs[key].default):
+            elif not (key in _LAYOUT or (key == "order" and name in _ORDERED)) and not _is_default(
+                value, theirs[key].default
+            ):
                 raise self._fail(key)
         first = self.own[0].name
         if out is not None:
             ours = {key: _aside(value, out) for key, value in ours.items()}
         if dtype is not None and name in _CAST_FIRST and first in ours:
             x = ours[first]
+            if np.dtype(dtype).kind != "c" and np.result_type(x).kind == "c":
+                raise self._fail("dtype")  # NumPy casts some of its steps, and not others
             ours[first] = row("astype")(x, dtype) if is_tensor(x) else np.asarray(x).astype(dtype)
         result = self._call(ours)
         if dtype is not None and name in _CAST_LAST:

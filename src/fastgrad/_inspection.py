@@ -24,8 +24,10 @@ _KINDS = {
     "real floating": ("float32", "float64"),
     "complex floating": ("complex64", "complex128"),
 }
-_UNIONS = {"integral": ("signed integer", "unsigned integer")}
-_UNIONS["numeric"] = (*_UNIONS["integral"], "real floating", "complex floating")
+_UNIONS = {
+    "integral": ("signed integer", "unsigned integer"),
+    "numeric": ("signed integer", "unsigned integer", "real floating", "complex floating"),
+}
 
 
 class Info:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from functools import cache
+from importlib import import_module
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -171,16 +172,17 @@ class Handle:
         self.remove()
 
 
-def _check_not_stored(frame):
-    """Raise where ``array[i] = tensor`` asks for a number: NumPy does, without a word to the Tensor.
+def _check_no_graph_lost(frame):
+    """Raise where NumPy asks for a number to go on with, and says no word to the Tensor: for ``array[i] = tensor``.
 
-    The caller's current instruction tells that from ``float(tensor)``.
+    The caller's current instruction tells that from ``float(tensor)``; so does the caller, if that is NumPy itself, or
+    an operation that takes a number where it was given a Tensor.
     """
     code = frame.f_code
     if code.co_filename == __file__:
         frame = frame.f_back
         code = frame.f_code
-    if code.co_code[frame.f_lasti] == _store():
+    if code.co_code[frame.f_lasti] == _store() or code.co_filename.startswith(_INSIDE):
         from ._backend import backend
 
         if backend.is_grad_enabled():
@@ -192,6 +194,10 @@ def _store():
     from opcode import opmap
 
     return opmap["STORE_SUBSCR"]
+
+
+_HOME = __file__.removesuffix("_methods.py")
+_INSIDE = (np.__file__.removesuffix("__init__.py"), f"{_HOME}ops", f"{_HOME}nn")
 
 
 class TensorMethods:
@@ -281,7 +287,7 @@ class TensorMethods:
         if self.size != 1:
             raise _errors.not_one_element(kind.__name__, self.shape)
         if self.requires_grad or hasattr(type(self), "_lifts"):
-            _check_not_stored(sys._getframe(1))
+            _check_no_graph_lost(sys._getframe(1))
         return kind(self.item())
 
     def __bool__(self):
@@ -317,10 +323,15 @@ class TensorMethods:
         """Where the memory is: always "cpu"."""
         return "cpu"
 
+    @property
+    def flags(self):
+        """How the elements lie in memory, as `numpy.ndarray.flags`."""
+        return self._ndarray().flags
+
     def to_device(self, device, /, *, stream=None):
         """The Tensor itself: there is no device but "cpu"."""
         if device != "cpu" or stream is not None:
-            raise ValueError(f"to_device: there is no device but 'cpu', and it has no streams; got {device!r}, {stream!r}")
+            raise ValueError(f"to_device: there is no device but 'cpu', without streams; got {device!r}, {stream!r}")
         return self
 
     @property
@@ -371,7 +382,13 @@ class TensorMethods:
         """The same elements in another shape, a view where NumPy gives one: ``t.reshape(2, 3)`` or ``((2, 3))``."""
         if "shape" not in options and not (len(shape) == 1 and not _is_index(shape[0])):
             shape = (shape,)
+        if options.get("order", "C") != "C":
+            return np.reshape(self, *shape, **options)
         return TABLE["reshape"](self, *shape, **options)
+
+    def ravel(self, order="C"):
+        """The elements in one dimension, in one of NumPy's orders; a view where possible."""
+        return TABLE["ravel"](self) if order == "C" else np.ravel(self, order)
 
     def transpose(self, *axes):
         """The axes in another order, reversed if none is given: ``t.transpose(1, 0)`` or ``((1, 0))``."""
@@ -381,9 +398,9 @@ class TensorMethods:
         """The axes in another order: ``t.permute(2, 0, 1)`` or ``((2, 0, 1))``."""
         return TABLE["transpose"](self, _one_or_many(axes))
 
-    def flatten(self):
-        """A copy in one dimension."""
-        return self.reshape(-1).clone()
+    def flatten(self, order="C"):
+        """A copy in one dimension, in one of NumPy's orders."""
+        return self.ravel(order).clone()
 
     # ---------------------------------------------------------------- writing in place
 
@@ -446,11 +463,10 @@ def _method(op, name):
 
 
 def _later(name, first=0):
-    """A method of a row that `import fastgrad` leaves for later; the Tensor is its operand number `first`."""
+    """A method of a function that `import fastgrad` leaves for later; the Tensor is its operand number `first`."""
 
     def method(self, *args, **kwargs):
-        load("fastgrad")
-        return lookup(name)(*args[:first], self, *args[first:], **kwargs)
+        return getattr(import_module("fastgrad"), name)(*args[:first], self, *args[first:], **kwargs)
 
     return _named(method, name, f"See `fastgrad.{name}`.")
 
@@ -501,7 +517,7 @@ def _add_methods():
 
 #: Methods that are rows of later families: ndarray's, and functions of one operand.
 _LATER = [
-    "argpartition", "argsort", "nonzero", "partition", "searchsorted", "sort", "take", "choose",
+    "argpartition", "argsort", "nonzero", "partition", "searchsorted", "sort", "take", "choose", "put",
 ]  # fmt: skip
 _LATER_UNARY = [
     "deg2rad", "degrees", "fabs", "nan_to_num", "rad2deg", "radians", "sinc",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from . import _errors
@@ -28,6 +30,7 @@ def _tensor(value):
     return value if is_tensor(value) else backend.asarray(value)
 
 
+@cache
 def _fg(name):
     """A public function of the top level."""
     import fastgrad
@@ -40,10 +43,8 @@ def _fg(name):
 
 @_form("reshape")
 def _reshape(x, shape, order="C", *, copy=None):
-    x = _tensor(x)
-    order = _order(x, order)
-    if order == "C":
-        return row("reshape")(x, shape, copy=copy)
+    if order == "C" or _order(x, order) == "C":
+        return _fg("reshape")(x, shape, copy=copy)
     back = tuple(np.ravel(shape).tolist())[::-1]
     return row("transpose")(row("reshape")(row("transpose")(x), back, copy=copy))
 
@@ -151,6 +152,13 @@ def _linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axi
     return (out, (_tensor(stop) - _tensor(start)) / parts if parts > 0 else np.nan) if retstep else out
 
 
+@_form("nan_to_num")
+def _nan_to_num(x, copy=True, nan=0.0, posinf=None, neginf=None):
+    if copy or not is_tensor(x):
+        return _fg("nan_to_num")(x, nan=nan, posinf=posinf, neginf=neginf)
+    return x.copy_(_fg("nan_to_num")(x.clone(), nan=nan, posinf=posinf, neginf=neginf))
+
+
 # ---------------------------------------------------------------- choice, and windows --
 
 
@@ -169,7 +177,7 @@ def _clip(a, a_min=_NOTHING, a_max=_NOTHING, out=None, *, min=_NOTHING, max=_NOT
         raise TypeError("clip() missing 1 required positional argument: 'a_min' or 'a_max'")
     elif min is not _NOTHING or max is not _NOTHING:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
-    if out is None and not kwargs:
+    if out is None and not kwargs and getattr(a, "dtype", None) != bool:
         return _fg("clip")(_tensor(a), a_min, a_max)
     from ._ufuncs import on_ufunc
 
@@ -195,6 +203,38 @@ def _einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting=
     return result if out is None else into(out, result, "same_kind" if casting == "safe" else casting)
 
 
+@_form("sort_complex")
+def _sort_complex(a):
+    out = _fg("sort")(a)
+    if out.dtype.kind == "c":
+        return out
+    return row("astype")(out, np.sort_complex(np.zeros(0, out.dtype)).dtype)
+
+
+@_form("put_along_axis")
+def _put_along_axis(arr, indices, values, axis):
+    indices = indices.detach().numpy() if is_tensor(indices) else np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise IndexError("`indices` must be an integer array")
+    if axis is not None and indices.ndim != arr.ndim:
+        raise ValueError("`indices` and `arr` must have the same number of dimensions")
+    if axis is None:
+        index = np.unravel_index(indices.reshape(-1) % max(arr.size, 1), arr.shape)
+        _in_range(indices, arr.size)
+    else:
+        axis = np.lib.array_utils.normalize_axis_index(axis, arr.ndim)
+        ones = (1,) * arr.ndim
+        index = [np.arange(n).reshape((*ones[:i], -1, *ones[i + 1 :])) for i, n in enumerate(arr.shape)]
+        index[axis] = indices
+    arr[tuple(index)] = values
+
+
+def _in_range(indices, size):
+    bad = indices[(indices >= size) | (indices < -size)]
+    if bad.size:
+        raise IndexError(f"index {bad.flat[0]} is out of bounds for axis 0 with size {size}")
+
+
 @_form("sliding_window_view", "numpy.lib.stride_tricks")
 def _sliding_window_view(x, window_shape, axis=None, *, writeable=False):
     if writeable:
@@ -213,7 +253,7 @@ def _leaves(x, low, high):
     flat = x.detach()
     if x.dtype.kind == "c" or not bool(((flat < low) | (flat > high)).any()):
         return x
-    small = x.dtype.char in "efbhBH"  # as NumPy's emath has it
+    small = x.dtype.char in "fbhBH"  # as NumPy's emath has it
     return row("astype")(x, np.complex64 if small else np.complex128)
 
 
@@ -239,8 +279,7 @@ def _logn(n, x):
 
 @_form("power", "numpy.lib.scimath")
 def _power(x, p):
-    x = _leaves(x, 0, np.inf)
-    kind = p.dtype.kind if hasattr(p, "dtype") else np.asarray(p).dtype.kind
-    if kind in "iu" and bool((_tensor(p).detach() < 0).any()):
-        p = _tensor(p) * 1.0
+    x, p = _leaves(x, 0, np.inf), _tensor(p)
+    if p.dtype.kind in "iu" and bool((p.detach() < 0).any()):
+        p = p * 1.0
     return row("power")(x, p)

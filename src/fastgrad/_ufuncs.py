@@ -57,8 +57,9 @@ def _run_of(ufunc):
 def _find(ufunc):
     if ufunc is np.divmod:
         return lambda x, y: (_row("floor_divide")(x, y), _row("remainder")(x, y))
-    load("fastgrad")
     name = ufunc.__name__
+    if _row(name) is None:
+        load("fastgrad")
     op = _row(name)
     if op is not None and not op.users and op.module == "fastgrad" and _is(op, ufunc):
         return op
@@ -87,15 +88,12 @@ def _call(ufunc, inputs, *, out=None, where=True, order="K", subok=True, **kwarg
     form = {key: kwargs.pop(key) for key in ("axes", "axis", "keepdims") if key in kwargs}
     outs = (None,) * ufunc.nout if out is None else out
     given = any(target is not None for target in outs)
-    if kwargs or given:
-        inputs, targets = _cast(ufunc, inputs, outs, **kwargs)
-    else:
-        targets = (None,) * ufunc.nout
+    inputs, targets = _cast(ufunc, inputs, outs, **kwargs) if kwargs else (inputs, (None,) * ufunc.nout)
     first = outs[0]
     if given and where is True and not form and ufunc.nout == 1 and is_tensor(first) and inputs[0] is first:
         op = _row(ufunc.__name__)
-        in_place = op is not None and op.elementwise and op.fn is ufunc and targets[0] == first.dtype
-        if in_place and np.shape(first) == _shape(inputs):
+        in_place = op is not None and op.elementwise and op.fn is ufunc and targets[0] in (None, first.dtype)
+        if in_place and _shape(first) == _broadcast_shape(inputs):
             return first._inplace_op(op, first, tuple(inputs[1:]), op.bind(*inputs)[1])
     if given:
         inputs = [_aside(x, outs) for x in inputs]
@@ -111,6 +109,7 @@ def _call(ufunc, inputs, *, out=None, where=True, order="K", subok=True, **kwarg
         for result, dtype in zip(results, targets)
     ]
     if given:
+        _check_casting(ufunc, results, outs, kwargs.get("casting", "same_kind"))
         _check_shapes(ufunc, results if ufunc.signature else inputs, where, outs)
     mask = None if where is True or _beyond(where) else where
     results = [result if target is None else write(target, result, mask) for target, result in zip(outs, results)]
@@ -134,16 +133,32 @@ def _cast(ufunc, inputs, outs, dtype=None, signature=None, casting="same_kind", 
         signature = signature if isinstance(signature, tuple) else (signature,)
         signature = (None,) * nin + signature if len(signature) == 1 else signature
         signature = tuple(None if kind is None else np.dtype(kind) for kind in signature)
-    kinds = [type(x) if type(x) in _WEAK else _dtype(x) for x in inputs]
-    if all(kind in _WEAK for kind in kinds):
-        kinds = [np.dtype(kind) for kind in kinds]
-    kinds += [None if target is None else target.dtype for target in outs]
-    more = {} if signature is None else {"signature": signature}
-    loop = ufunc.resolve_dtypes(tuple(kinds), casting=casting, **more)
+    wanted = signature[-1] if signature is not None else None
+    kinds = _kinds(inputs, None if wanted is None or wanted.kind == "b" else wanted)
+    given = [None if target is None else target.dtype for target in outs]
+    loop = _loop(ufunc, inputs, (*kinds, *given), signature, casting)
     if signature is None:
         return list(inputs), loop[nin:]
     made = [x if kind == want else _as(x, want) for x, kind, want in zip(inputs, kinds, loop)]
     return made, loop[nin:]
+
+
+def _kinds(inputs, wanted=None):
+    """The dtypes of operands, Python scalars in the one that they have beside the others, or for a result `wanted`."""
+    known = [_dtype(x) for x in inputs if type(x) not in _WEAK] if wanted is None else [wanted]
+    return [_dtype(x) if type(x) not in _WEAK or not known else np.result_type(*known, x) for x in inputs]
+
+
+def _loop(ufunc, inputs, kinds, signature=None, casting="same_kind"):
+    """The dtypes of the loop that NumPy takes. It has to be told dtypes: of Python's types it crashes."""
+    more = {} if signature is None else {"signature": signature}
+    try:
+        return ufunc.resolve_dtypes(kinds, casting=casting, **more)
+    except TypeError:
+        own = tuple(_dtype(x) for x in inputs)
+        if own == kinds[: len(own)]:
+            raise
+        return ufunc.resolve_dtypes((*own, *kinds[len(own) :]), casting=casting, **more)  # an integer to `ldexp`, say
 
 
 def _dtype(x):
@@ -160,8 +175,15 @@ def _tensor(array):
     return backend.asarray(array)
 
 
-def _shape(values):
-    return np.broadcast_shapes(*[np.shape(x) for x in values])
+def _shape(x):
+    """`numpy.shape`, which would ask a Tensor by a detour."""
+    shape = getattr(x, "shape", None)
+    return np.shape(x) if shape is None else tuple(shape)
+
+
+def _broadcast_shape(values):
+    shapes = {_shape(x) for x in values}
+    return shapes.pop() if len(shapes) == 1 else np.broadcast_shapes(*shapes)
 
 
 def _beyond(value):
@@ -183,25 +205,33 @@ def _overlap(x, y):
     return np.may_share_memory(x.detach().numpy(), y.detach().numpy())
 
 
+def _check_casting(ufunc, results, outs, casting):
+    for target, result in zip(outs, results):
+        if target is not None and target.dtype != result.dtype and not np.can_cast(result.dtype, target.dtype, casting):
+            raise TypeError(
+                f"Cannot cast ufunc {ufunc.__name__!r} output from {result.dtype!r} to {target.dtype!r} "
+                f"with casting rule {casting!r}"
+            )
+
+
 def _check_shapes(ufunc, values, where, outs):
     """What is written to may be wider than what comes out, but not narrower."""
-    shapes = [np.shape(x) for x in (*values, where)]
     for target in outs:
         if target is not None:
-            whole = np.broadcast_shapes(*shapes, np.shape(target))
-            if whole != tuple(np.shape(target)):
+            whole = _broadcast_shape((*values, where, target) if where is not True else (*values, target))
+            if whole != _shape(target):
                 raise ValueError(
-                    f"{ufunc.__name__}: non-broadcastable output operand with shape {tuple(np.shape(target))} "
+                    f"{ufunc.__name__}: non-broadcastable output operand with shape {_shape(target)} "
                     f"doesn't match the broadcast shape {whole}"
                 )
 
 
 def write(target, value, mask=None):
     """``target[mask] = value``, tracked for a Tensor; to an ndarray only where no graph would be lost on it."""
-    index = ... if mask is None else np.broadcast_to(plain(mask), np.shape(target))
+    index = ... if mask is None else np.broadcast_to(plain(mask), _shape(target))
     if is_tensor(target):
         if mask is not None:
-            value = value[index] if np.shape(value) == np.shape(target) else value
+            value = value[index] if _shape(value) == _shape(target) else value
         target._inplace_op(TABLE["setitem"], target, (value,), TABLE["setitem"].bind(target, None, index)[1])
         return target
     if not isinstance(target, np.ndarray):
@@ -210,17 +240,16 @@ def write(target, value, mask=None):
         if _beyond(value) or value.requires_grad:
             raise _errors.out_loses_graph()
         value = value.detach().numpy()
-    target[index] = value if mask is None or np.shape(value) != target.shape else value[index]
+    target[index] = value if mask is None or _shape(value) != target.shape else value[index]
     return target
 
 
 def _masked(run, inputs, where, outs, nout):
     """The results where `where` is true, of the operands there alone, so that nothing comes back from elsewhere.
 
-    Where it is false they are 0, or what `out` has, which is written later: NumPy leaves them as they are.
+    Without `out` they are 0 elsewhere, where NumPy has what was in memory; for `out`, what is to be written.
     """
-    shapes = [np.shape(x) for x in (*inputs, where, *(t for t in outs if t is not None))]
-    shape = np.broadcast_shapes(*shapes)
+    shape = _broadcast_shape((*inputs, where, *(t for t in outs if t is not None)))
     if _beyond(where):
         results = run(*inputs)
         choose = _row("where")
@@ -235,10 +264,13 @@ def _masked(run, inputs, where, outs, nout):
         picked[0] = np.broadcast_to(np.asarray(picked[0]), shape)[index]
     results = run(*picked)
     results = results if nout > 1 else (results,)
-    return [_row("put_add")(part, shape, index) for part in results]
+    put = _row("put_add")
+    return [put(part, shape, index) if target is None else part for part, target in zip(results, outs)]
 
 
 def _broadcast(x, shape):
+    if _shape(x) == shape:
+        return x if is_tensor(x) else np.asarray(x)
     return _row("broadcast_to")(x, shape) if is_tensor(x) else np.broadcast_to(np.asarray(x), shape)
 
 
@@ -302,12 +334,12 @@ _REDUCE = {
     np.add: np.sum, np.multiply: np.prod, np.maximum: np.max, np.minimum: np.min,
     np.logical_and: np.all, np.logical_or: np.any,
 }  # fmt: skip
-_ACCUMULATE = {np.add: np.cumsum, np.multiply: np.cumprod}
+_ACCUMULATE = {np.add: "cumsum", np.multiply: "cumprod", np.maximum: "cummax", np.minimum: "cummin"}
 
 
 def _result(ufunc, method, x, axis, dtype, **more):
     """What NumPy gives for ones of this kind: the dtype of the result, or the error that NumPy raises."""
-    shape = tuple(min(n, 2) for n in np.shape(x))
+    shape = tuple(min(n, 2) for n in _shape(x))
     with np.errstate(all="ignore"):
         return np.asarray(getattr(ufunc, method)(np.ones(shape, x.dtype), axis=axis, dtype=dtype, **more)).dtype
 
@@ -328,29 +360,40 @@ def _reduce(ufunc, x, axis=0, dtype=None, out=None, keepdims=False, initial=_NOT
             options["dtype"] = dtype
         if function in (np.all, np.any) and out is not None and out.dtype != bool:
             raise _Unknown("out= is not of dtype bool")
-        return on_function(function, (x,), {"axis": axis, "keepdims": keepdims, "out": out, **options})
+        if keepdims is not False:
+            options["keepdims"] = keepdims
+        if out is not None:
+            options["out"] = out
+        return on_function(function, (x,), {"axis": axis, **options})
     if where is not True:
         raise _Unknown("where= is for ufuncs whose reduction has a name of its own")
     if initial is None:
         options = {}
-    shape = np.shape(x)
+    shape = _shape(x)
     axes = tuple(range(len(shape))) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
     kind = _result(ufunc, "reduce", x, axis, dtype, keepdims=keepdims, **options)
     axes = sorted(a % len(shape) for a in axes)
-    rows = _row("moveaxis")(x, axes, range(len(axes)))
-    count = math.prod(np.shape(rows)[: len(axes)])
-    rows = _row("reshape")(rows, (count, *np.shape(rows)[len(axes) :]))
+    rows = _row("moveaxis")(x, tuple(axes), tuple(range(len(axes))))
+    count = math.prod(_shape(rows)[: len(axes)])
+    rows = _row("reshape")(rows, (count, *_shape(rows)[len(axes) :]))
     rows = rows if dtype is None else _as(rows, dtype)
     start = options.get("initial", None if count else ufunc.identity)
-    result = _fold(ufunc, rows, start if start is None else np.full(np.shape(rows)[1:], start, kind))
+    result = _fold(ufunc, rows, start if start is None else np.full(_shape(rows)[1:], start, kind))
     result = result if keepdims is False else _row("expand_dims")(result, tuple(axes))
+    return _given(result, kind, out)
+
+
+def _given(result, kind, out):
+    """The result in its dtype, or written to `out`."""
+    from ._dispatch import into
+
     result = result if result.dtype == kind else _as(result, kind)
-    return result if out is None else write(out, result)
+    return result if out is None else into(out, result)
 
 
 def _fold(ufunc, rows, start=None):
     """``rows[0]`` with ``rows[1]``, that with ``rows[2]`` and so on; before them `start` where there is one."""
-    run, n = _run_of(ufunc), np.shape(rows)[0]
+    run, n = _run_of(ufunc), _shape(rows)[0]
     total, first = (_row("clone")(rows[0]), 1) if start is None else (_row("clone")(_tensor(start)), 0)
     for i in range(first, n):
         total = run(total, rows[i])
@@ -361,18 +404,16 @@ def _accumulate(ufunc, x, axis=0, dtype=None, out=None):
     out = None if out is None else out[0]
     x = x if is_tensor(x) else np.asarray(x)
     kind = _result(ufunc, "accumulate", x, axis, dtype)
-    function = _ACCUMULATE.get(ufunc)
-    if function is not None:
-        result = function(x, axis=axis, dtype=dtype)
-        return result if out is None else write(out, result)
-    run, n, axis = _run_of(ufunc), np.shape(x)[axis], axis % np.ndim(x)
-    rows = _row("moveaxis")(x if dtype is None else _as(x, dtype), axis, 0)
+    x = x if dtype is None else _as(x, dtype)
+    if ufunc in _ACCUMULATE:
+        load("fastgrad")
+        return _given(_row(_ACCUMULATE[ufunc])(x, axis=axis), kind, out)
+    run, n, axis = _run_of(ufunc), _shape(x)[axis], axis % len(_shape(x))
+    rows = _row("moveaxis")(x, axis, 0)
     totals = [rows[i] for i in range(min(n, 1))]
     for i in range(1, n):
         totals.append(run(totals[-1], rows[i]))
-    result = _row("stack")(totals, axis) if n else x.clone()
-    result = result if result.dtype == kind else _as(result, kind)
-    return result if out is None else write(out, result)
+    return _given(_row("stack")(totals, axis) if n else _row("clone")(x), kind, out)
 
 
 def _reduceat(ufunc, x, indices, axis=0, dtype=None, out=None):
@@ -380,24 +421,24 @@ def _reduceat(ufunc, x, indices, axis=0, dtype=None, out=None):
     out = None if out is None else out[0]
     x = x if is_tensor(x) else np.asarray(x)
     indices = np.asarray(plain(indices.detach() if is_tensor(indices) else indices))
-    n, axis = np.shape(x)[axis], axis % np.ndim(x)
+    n, axis = _shape(x)[axis], axis % len(_shape(x))
     bad = indices[(indices < 0) | (indices >= n)]
     if bad.size:
         raise IndexError(f"index {bad.flat[0]} out-of-bounds in {ufunc.__name__}.reduceat [0, {n})")
     if indices.dtype.kind not in "iu" or indices.ndim != 1:
         raise TypeError(f"{ufunc.__name__}.reduceat: indices are integers in one dimension, not {indices!r}")
     kind = _result(ufunc, "reduce", x, axis, dtype)
+    if ufunc is np.add and len(indices):
+        load("fastgrad")
+        result = _row("segment_sum")(x if dtype is None else _as(x, dtype), indices.astype(np.intp), axis)
+        return _given(result, kind, out)
     before = (slice(None),) * axis
     ends = [*indices.tolist()[1:], n]
     parts = []
     for start, end in zip(indices.tolist(), ends):
         part = x[(*before, slice(start, end if end > start else start + 1))]
         parts.append(_reduce(ufunc, part, axis=axis, dtype=dtype))
-    if not parts:
-        result = _as(x[(*before, slice(0, 0))], kind)
-    else:
-        result = _row("stack")(parts, axis)
-    return result if out is None else write(out, result)
+    return _given(_row("stack")(parts, axis) if parts else x[(*before, slice(0, 0))], kind, out)
 
 
 # ---------------------------------------------------------------- outer and at --
@@ -408,7 +449,7 @@ def _outer(ufunc, x, y, **kwargs):
     if ufunc.nin != 2:
         raise ValueError("outer product only supported for binary functions")
     x = x if is_tensor(x) else np.asarray(x)
-    apart = _row("reshape")(x, (*np.shape(x), *(1,) * np.ndim(y)))
+    apart = _row("reshape")(x, (*_shape(x), *(1,) * len(_shape(y))))
     return _call(ufunc, (apart, y), **kwargs)
 
 
@@ -422,16 +463,19 @@ def _at(ufunc, x, indices, y=_NOTHING):
         if any(is_tensor(v) and (_beyond(v) or v.requires_grad) for v in others):
             raise _errors.out_loses_graph()
         return ufunc.at(x, indices, *(v.detach().numpy() if is_tensor(v) else v for v in others))
-    whole = np.shape(x)
+    whole = _shape(x)
     places = np.arange(math.prod(whole)).reshape(whole)[indices]
-    kind = ufunc.resolve_dtypes((x.dtype, *[type(v) if type(v) in _WEAK else _dtype(v) for v in others], None))[-1]
+    kind = _loop(ufunc, (x, *others), (*_kinds((x, *others)), None))[-1]
     if not np.can_cast(kind, x.dtype, "same_kind"):
         raise TypeError(f"{ufunc.__name__}.at: cannot cast a result of {kind} to {x.dtype}")
     others = [v if type(v) in _WEAK else _row("reshape")(_broadcast(v, places.shape), -1) for v in others]
     places = places.reshape(-1)
     flat, run, move = _row("reshape")(x, -1), _run_of(ufunc), _row("setitem")
-    if _beyond(x) or any(map(_beyond, others)):
-        raise _Unknown("it does not know values that stand for many, or carry a tangent")
+    if ufunc in (np.add, np.subtract) and kind == x.dtype:
+        load("fastgrad")
+        more = others[0] if ufunc is np.add else -others[0]
+        flat = _row("add_at")(flat, more, places % max(math.prod(whole), 1))
+        places = places[:0]
     for turn in _turns(places):
         to = places[turn]
         new = run(flat[to], *[v if type(v) in _WEAK else v[turn] for v in others])

@@ -9,7 +9,8 @@ from ._methods import is_tensor, lookup, plain
 from .ops.numeric import values as _values
 
 __all__ = [
-    "diag_indices", "diag_indices_from", "fill_diagonal", "indices", "mask_indices", "place", "put", "putmask",
+    "diag_indices", "diag_indices_from", "fill_diagonal", "indices", "mask_indices", "place", "put", "put_along_axis",
+    "putmask",
     "ravel_multi_index", "tri", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from",
     "unravel_index", "vectorize",
 ]  # fmt: skip
@@ -151,6 +152,28 @@ def fill_diagonal(x, value, wrap=False):
     _write(x, places, value, np.arange(places.size))
 
 
+def put_along_axis(x, indices, values, axis):
+    """Write `values` to `indices` along an axis of `x`, in place; of values for one place, the last remains.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> x = fg.zeros((2, 3))
+    >>> fg.put_along_axis(x, [[1], [2]], 5.0, axis=1)
+    >>> x
+    tensor([[0., 5., 0.],
+            [0., 0., 5.]])
+    """
+    from .ops.sorting import put_along
+
+    x = _target("put_along_axis", x)
+    indices = indices if is_tensor(indices) else np.asarray(indices)
+    if indices.dtype.kind not in "iu":
+        raise IndexError("put_along_axis: `indices` must be an integer array")
+    values = values if is_tensor(values) else np.asarray(values)
+    x._inplace_op(put_along, x, (indices, values), {"axis": axis})
+
+
 # ---------------------------------------------------------------- vectorize --
 
 
@@ -159,8 +182,9 @@ class vectorize:
 
     Parameters
     ----------
-    pyfunc : callable
-        It is given 0-d Tensors or, with a signature, Tensors of its core axes.
+    pyfunc : callable, optional
+        The function; without it, `vectorize` is a decorator. It is given 0-d Tensors or, with a signature, Tensors
+        of its core axes.
     otypes : str or sequence of dtype, optional
         Dtypes of the results; by default those of the first call's.
     doc : str, optional
@@ -180,29 +204,36 @@ class vectorize:
     tensor([1., 2.])
     """
 
-    def __init__(self, pyfunc, otypes=None, doc=None, excluded=None, cache=False, signature=None):
+    def __init__(self, pyfunc=None, otypes=None, doc=None, excluded=None, cache=False, signature=None):
+        self.otypes, self.cache, self.signature, self.excluded = otypes, cache, signature, set(excluded or ())
+        self._doc = doc
+        self._takes, self._gives = (None, None) if signature is None else _parsed(signature)
+        self.pyfunc = None
+        if pyfunc is not None:
+            self._wrap(pyfunc)
+
+    def _wrap(self, pyfunc):
         if not callable(pyfunc):
             raise TypeError(f"vectorize: expected a function, not {type(pyfunc).__name__}")
-        self.pyfunc, self.cache, self.signature = pyfunc, cache, signature
-        self.otypes = None if otypes is None else [np.dtype(kind) for kind in otypes]
-        self.excluded = set(excluded or ())
+        self.pyfunc, self.__wrapped__ = pyfunc, pyfunc
         self.__name__ = getattr(pyfunc, "__name__", "vectorize")
-        self.__doc__ = pyfunc.__doc__ if doc is None else doc
-        self._takes, self._gives = (None, None) if signature is None else _parsed(signature)
+        self.__doc__ = pyfunc.__doc__ if self._doc is None else self._doc
+        return self
 
     def __call__(self, *args, **kwargs):
+        if self.pyfunc is None:  # as a decorator with arguments
+            return self._wrap(*args, **kwargs)
         mapped = [i for i in range(len(args)) if i not in self.excluded]
         named = [key for key in kwargs if key not in self.excluded]
         given = [args[i] for i in mapped] + [kwargs[key] for key in named]
         arrays = [x if is_tensor(x) else _backend.asarray(x) for x in given]
         cores = self._takes or [()] * len(arrays)
         if len(cores) != len(arrays):
-            raise TypeError(f"vectorize: {self.signature} takes {len(cores)} arguments, got {len(arrays)}")
-        sizes = _core_sizes(arrays, cores)
+            takes = f"{self.signature} takes {len(cores)}, not {len(arrays)}"
+            raise TypeError(f"vectorize: wrong number of positional arguments: {takes}")
+        sizes = _core_sizes(arrays, cores, {}, "an argument")
         lead = np.broadcast_shapes(*(tuple(x.shape[: x.ndim - len(core)]) for x, core in zip(arrays, cores)))
-        wide = [
-            lookup("broadcast_to")(x, (*lead, *x.shape[x.ndim - len(core) :])) for x, core in zip(arrays, cores)
-        ]
+        wide = [lookup("broadcast_to")(x, (*lead, *x.shape[x.ndim - len(core) :])) for x, core in zip(arrays, cores)]
         columns = None
         for index in np.ndindex(lead):
             parts = [x[(*index, ...)] for x in wide]
@@ -212,18 +243,22 @@ class vectorize:
             out = self.pyfunc(*full, **{**kwargs, **dict(zip(named, parts[len(mapped) :]))})
             out = out if isinstance(out, tuple) else (out,)
             columns = columns or [[] for _ in out]
-            for column, value in zip(columns, out, strict=True):
+            if len(out) != len(columns if self._gives is None else self._gives):
+                raise ValueError(f"vectorize: wrong number of outputs: the function gives {len(out)}")
+            for column, value in zip(columns, out):
                 column.append(value if is_tensor(value) else _backend.asarray(value))
         if columns is None:
             return self._empty(lead, sizes)
-        results = tuple(self._joined(k, column, lead) for k, column in enumerate(columns))
+        results = tuple(self._joined(k, column, lead, sizes) for k, column in enumerate(columns))
         return results[0] if len(results) == 1 else results
 
-    def _joined(self, k, column, lead):
-        dtype = self.otypes[k] if self.otypes else column[0].dtype
+    def _joined(self, k, column, lead, sizes):
+        dtype = np.dtype(self.otypes[k]) if self.otypes else column[0].dtype
         shape = tuple(column[0].shape)
         if self._gives is None and shape:
             raise ValueError(f"vectorize: the function gives an array of shape {shape}; say so in signature=")
+        if self._gives is not None:
+            _core_sizes(column, [self._gives[k]] * len(column), sizes, "a result")
         column = [x if x.dtype == dtype else x.astype(dtype) for x in column]
         return lookup("stack")(column).reshape((*lead, *shape))
 
@@ -231,6 +266,8 @@ class vectorize:
         if self.otypes is None:
             raise ValueError("vectorize: of no elements at all the result's dtype must be said by otypes=")
         gives = self._gives or [()] * len(self.otypes)
+        if not sizes.keys() >= {name for core in gives for name in core}:
+            raise ValueError("vectorize: new output dimensions have no length where there are no elements")
         shapes = [(*lead, *(sizes[name] for name in core)) for core in gives]
         made = tuple(_backend.asarray(np.empty(shape, dtype)) for shape, dtype in zip(shapes, self.otypes))
         return made[0] if len(made) == 1 else made
@@ -249,15 +286,14 @@ def _parsed(signature):
     return found
 
 
-def _core_sizes(arrays, cores):
-    """The length of each core axis, by its name."""
-    sizes = {}
+def _core_sizes(arrays, cores, sizes, what):
+    """The length of each core axis, by its name, in addition to those that are known."""
     for x, core in zip(arrays, cores):
         if x.ndim < len(core):
-            raise ValueError(f"vectorize: an argument of shape {tuple(x.shape)} has not the core axes {core}")
+            raise ValueError(f"vectorize: {what} of shape {tuple(x.shape)} does not have the core axes {core}")
         for name, n in zip(core, x.shape[x.ndim - len(core) :]):
             if sizes.setdefault(name, n) != n:
-                raise ValueError(f"vectorize: the core axis {name!r} has the lengths {sizes[name]} and {n}")
+                raise ValueError(f"vectorize: inconsistent size for core dimension {name!r}: {sizes[name]} and {n}")
     return sizes
 
 

@@ -14,8 +14,9 @@ from .. import _creation
 from ._buffers import inside
 from ._gradients import grad, hvp, value_and_grad, vjp
 from ._jacobians import hessian, jacfwd, jacrev, jvp
+from ._modules import functional_call
 from ._vmap import vmap
 
-__all__ = ["grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp", "vmap"]
+__all__ = ["functional_call", "grad", "hessian", "hvp", "jacfwd", "jacrev", "jvp", "value_and_grad", "vjp", "vmap"]
 
 _creation.inside = inside

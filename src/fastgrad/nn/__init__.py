@@ -15,9 +15,9 @@ A model is a `Module`, or several in a `Sequential`; `fastgrad.optim` trains it:
 >>> optimizer.step()
 """
 
-from __future__ import annotations
+from __future__ import annotations  # noqa: I001  a table
 
-from . import functional, init, utils  # noqa: I001  a table
+from . import functional, init, utils
 from ._module import Module, ModuleDict, ModuleList, Parameter, Sequential
 from ._modules import (
     ELU, GELU, AvgPool2d, BatchNorm1d, BatchNorm2d, Conv1d, Conv2d, Dropout, Embedding, Flatten, Identity, LayerNorm,

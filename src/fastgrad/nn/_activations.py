@@ -13,8 +13,8 @@ from ..ops.shaping import reshape
 from . import _random
 from ._shared import public, real, rows, run, value, values
 
-_gelu, _sigmoid, _tanh, _softmax, _log_softmax = (
-    _top[name] for name in ("gelu", "sigmoid", "tanh", "softmax", "log_softmax")
+_argmax, _gelu, _sigmoid, _tanh, _softmax, _log_softmax = (
+    _top[name] for name in ("argmax", "gelu", "sigmoid", "tanh", "softmax", "log_softmax")
 )
 
 
@@ -132,7 +132,9 @@ def prelu(input, weight):
     size = weight.size
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or size not in (1, channels):
-        raise ValueError(f"prelu: expected a weight of one number or {channels} (channels), got shape {tuple(weight.shape)}")
+        raise ValueError(
+            f"prelu: expected a weight of one number or {channels} (channels), got shape {tuple(weight.shape)}"
+        )
     if weight.ndim and size == 1:
         weight = reshape(weight, ())
     elif weight.ndim:
@@ -247,15 +249,15 @@ def gumbel_softmax(logits, tau=1.0, hard=False, axis=-1, generator=None):
     if not hard:
         return soft
     axis = np.lib.array_utils.normalize_axis_index(axis, x.ndim)
-    best = np.expand_dims(soft.detach().numpy().argmax(axis), axis)
-    chosen = np.zeros(soft.shape, soft.dtype)
-    np.put_along_axis(chosen, best, 1, axis)
+    classes = np.arange(x.shape[axis]).reshape((-1,) + (1,) * (x.ndim - 1 - axis))
+    chosen = (_argmax(soft.detach(), axis=axis, keepdims=True) == classes).astype(soft.dtype)
     return chosen - soft.detach() + soft
 
 
 __all__ = [
-    "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish", "hardtanh",
-    "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6", "relu_", "rrelu",
-    "rrelu_", "selu", "selu_", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink", "softsign", "tanh",
+    "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid", "hardswish",
+    "hardtanh", "hardtanh_", "leaky_relu", "leaky_relu_", "log_softmax", "logsigmoid", "mish", "prelu", "relu", "relu6",
+    "relu_", "rrelu", "rrelu_", "selu", "selu_", "sigmoid", "silu", "softmax", "softmin", "softplus", "softshrink",
+    "softsign", "tanh",
     "tanhshrink", "threshold", "threshold_",
 ]  # fmt: skip

@@ -8,8 +8,12 @@ import numpy as np
 
 from .._backend import public as _top
 from ..ops.elementwise import where
+from ..ops.indexing import getitem
 from ..ops.linalg import matmul
-from ..ops.shaping import repeat, swapaxes
+from ..ops.reductions import mean
+from ..ops.shaping import broadcast_to, concat, repeat, reshape, swapaxes
+from ._convolutions import linear
+from ._images import pad
 from ._layers import dropout
 from ._shared import public, values
 
@@ -32,10 +36,14 @@ def scaled_dot_product_attention(
     """
     name = "scaled_dot_product_attention"
     query, key, value, mask = values(query, key, value, attn_mask)
-    if min(query.ndim, key.ndim, value.ndim) < 2 or query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
+    if (
+        min(query.ndim, key.ndim, value.ndim) < 2
+        or query.shape[-1] != key.shape[-1]
+        or key.shape[-2] != value.shape[-2]
+    ):
         raise ValueError(
-            f"{name}: query, key and value of shapes {tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}: "
-            "expected (..., L, E), (..., S, E) and (..., S, V)"
+            f"{name}: query, key and value of shapes {tuple(query.shape)}, {tuple(key.shape)} and "
+            f"{tuple(value.shape)}: expected (..., L, E), (..., S, E) and (..., S, V)"
         )
     if is_causal and mask is not None:
         raise ValueError(f"{name}: give attn_mask or is_causal=True, not both")
@@ -67,4 +75,108 @@ def _times(name, query, x):
     return heads // own
 
 
-__all__ = ["scaled_dot_product_attention"]
+def _halved(x, parts):
+    """x cut into equal parts along its first axis."""
+    if x is None:
+        return (None,) * parts
+    n = x.shape[0] // parts
+    return tuple(getitem(x, (slice(i * n, (i + 1) * n),)) for i in range(parts))
+
+
+def _added(mask, dtype):
+    """A mask as what is added to the scores: minus infinity where a boolean one is true."""
+    if mask is None or mask.dtype.kind != "b":
+        return mask
+    return where(mask, np.asarray(-math.inf, dtype), np.asarray(0, dtype))
+
+
+@public
+def multi_head_attention_forward(
+    query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v, add_zero_attn,
+    dropout_p, out_proj_weight, out_proj_bias, training=True, key_padding_mask=None, need_weights=True, attn_mask=None,
+    use_separate_proj_weight=False, q_proj_weight=None, k_proj_weight=None, v_proj_weight=None, static_k=None,
+    static_v=None, average_attn_weights=True, is_causal=False,
+):  # fmt: skip
+    """Attention of several heads with its projections: the results (L, N, E), and the weights (N, L, S) or None.
+
+    query is (L, N, E), key and value (S, N, E), all of them without the N where there is no batch. `in_proj_weight`
+    (3 E, E) holds three projections, unless they are given one by one. A boolean mask says what does not take part
+    (`key_padding_mask`: (N, S), `attn_mask`: (L, S) or (N * num_heads, L, S)), any other is added. `bias_k` and
+    `bias_v` are one more key and value, `add_zero_attn` another of zeros.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> x, eye = fg.ones((3, 2)), fg.eye(2)
+    >>> weights = fg.concat([eye, eye, eye])
+    >>> out, shares = fg.nn.functional.multi_head_attention_forward(
+    ...     x, x, x, 2, 1, weights, None, None, None, False, 0.0, eye, None
+    ... )
+    >>> out.shape, shares.shape
+    ((3, 2), (3, 3))
+    """
+    name = "multi_head_attention_forward"
+    query, key, value = values(query, key, value)
+    in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias = values(
+        in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias
+    )
+    alone, shapes = query.ndim == 2, [tuple(x.shape) for x in (query, key, value)]
+    if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
+        raise ValueError(f"{name}: query, key and value of shapes {shapes}: expected three axes each, or two")
+    masks = values(key_padding_mask, attn_mask)
+    if alone:
+        query, key, value = query[:, None], key[:, None], value[:, None]
+        masks[0] = None if masks[0] is None else masks[0][None]
+    (length, count, size), width = query.shape, query.shape[2] // num_heads
+    if size != embed_dim_to_check or width * num_heads != size:
+        raise ValueError(f"{name}: query of size {size}, expected {embed_dim_to_check}, a multiple of {num_heads}")
+    if tuple(key.shape[:2]) != tuple(value.shape[:2]) or key.shape[1] != count:
+        raise ValueError(f"{name}: query, key and value of shapes {shapes} do not fit")
+    if is_causal and masks[1] is None:
+        raise ValueError(f"{name}: is_causal needs the attn_mask that it is about")
+    if use_separate_proj_weight:
+        projections = values(q_proj_weight, k_proj_weight, v_proj_weight)
+    else:
+        projections = _halved(in_proj_weight, 3)
+    if any(weight is None for weight in projections):
+        raise ValueError(f"{name}: the weights of the projections are missing")
+    q, k, v = map(linear, (query, key, value), projections, _halved(in_proj_bias, 3))
+    padding, mask = (_added(x, q.dtype) for x in masks)
+    more = 0
+    if (bias_k is None) != (bias_v is None):
+        raise ValueError(f"{name}: bias_k and bias_v go together")
+    if bias_k is not None:
+        if static_k is not None or static_v is not None:
+            raise ValueError(f"{name}: bias_k and bias_v do not go with static_k and static_v")
+        k, v = (concat((x, broadcast_to(bias, (1, count, size)))) for x, bias in zip((k, v), values(bias_k, bias_v)))
+        more += 1
+    heads = lambda x: swapaxes(reshape(x, (x.shape[0], count * num_heads, width)), 0, 1)
+    q = heads(q)
+    k, v = (heads(x) if static is None else static for x, static in zip((k, v), values(static_k, static_v)))
+    if add_zero_attn:
+        zero = np.zeros((count * num_heads, 1, width), q.dtype)
+        k, v, more = concat((k, zero), 1), concat((v, zero), 1), more + 1
+    if mask is not None:
+        if tuple(mask.shape) not in ((length, k.shape[1] - more), (count * num_heads, length, k.shape[1] - more)):
+            raise ValueError(f"{name}: an attn_mask of shape {tuple(mask.shape)} does not fit")
+        mask = pad(mask, (0, more))
+    if padding is not None:
+        if tuple(padding.shape) != (count, k.shape[1] - more):
+            raise ValueError(f"{name}: a key_padding_mask of shape {tuple(padding.shape)} does not fit")
+        padding = repeat(pad(padding, (0, more))[:, None], num_heads, axis=0)
+        mask = padding if mask is None else mask + padding
+    scores = matmul(q * (1.0 / math.sqrt(width)), swapaxes(k, -1, -2))
+    weights = _top["softmax"](scores if mask is None else scores + mask, axis=-1)
+    weights = dropout(weights, dropout_p if training else 0.0)
+    out = reshape(swapaxes(matmul(weights, v), 0, 1), (length, count, size))
+    out = linear(out, out_proj_weight, out_proj_bias)
+    if alone:
+        out = out[:, 0]
+    if not need_weights:
+        return out, None
+    weights = reshape(weights, (count, num_heads, length, k.shape[1]))
+    weights = mean(weights, axis=1) if average_attn_weights else weights
+    return out, weights[0] if alone else weights
+
+
+__all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]

@@ -270,8 +270,8 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     counts = window_counts("fold", sizes, kernel, options["stride"], options["padding"], options["dilation"])
     if y.ndim != 3 or y.shape[1] % places or y.shape[2] != math.prod(counts):
         raise ValueError(
-            f"fold: input of shape {tuple(y.shape)}: expected (N, multiple of {places}, {math.prod(counts)}) for images of "
-            f"size {sizes} and windows of size {kernel}"
+            f"fold: input of shape {tuple(y.shape)}: expected (N, multiple of {places}, {math.prod(counts)}) for "
+            f"images of size {sizes} and windows of size {kernel}"
         )
     channels = y.shape[1] // places
     pickers = _pickers(channels, kernel, y.dtype)
@@ -281,6 +281,6 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
 
 
 __all__ = [
-    "bilinear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold", "linear",
-    "unfold",
+    "bilinear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "fold",
+    "linear", "unfold",
 ]  # fmt: skip

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .._backend import public as _top
-from ..ops.elementwise import abs, sqrt, where
+from ..ops.elementwise import abs, sign, sqrt, where
 from ..ops.reductions import sum
+from ..ops.shaping import broadcast_to
 from ._shared import public, value, values
 
 
@@ -23,8 +24,10 @@ def _norm(x, p, axis, keepdims):
     if p == 1:
         return sum(size, axis=axis, keepdims=keepdims)
     if p == 0:
-        return sum(where(size == 0, 0.0, 1.0), axis=axis, keepdims=keepdims).astype(size.dtype)
-    total = sum(where(size == 0, 0.0, where(size == 0, 1.0, size) ** p) if p < 2 else size**p, axis=axis, keepdims=keepdims)
+        return sum(sign(size), axis=axis, keepdims=keepdims)  # the number of those that are not 0
+    total = sum(
+        where(size == 0, 0.0, where(size == 0, 1.0, size) ** p) if p < 2 else size**p, axis=axis, keepdims=keepdims
+    )
     return where(total == 0, 0.0, where(total == 0, 1.0, total) ** (1.0 / p))
 
 
@@ -54,6 +57,9 @@ def cosine_similarity(x1, x2, axis=1, eps=1e-8):
     tensor([0.96])
     """
     x1, x2 = values(x1, x2)
+    if tuple(x1.shape) != tuple(x2.shape):  # norms are over the axis as it is when both are broadcast
+        shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
+        x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
     unit1 = x1 / _least(_norm(x1, 2.0, axis, True), eps)
     unit2 = x2 / _least(_norm(x2, 2.0, axis, True), eps)
     return sum(unit1 * unit2, axis=axis)

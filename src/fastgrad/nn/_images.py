@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ..ops.elementwise import abs, floor, where
+from ..ops.elementwise import abs, clip, floor, isfinite, rint, where
 from ..ops.indexing import getitem
 from ..ops.linalg import matmul
 from ..ops.padding import pad as _pad
@@ -38,20 +38,35 @@ def pad(input, pad, mode="constant", value=None):
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(f"pad: expected a pair of numbers for each of up to {x.ndim} axes, got {widths}")
     pairs = [(0, 0)] * (x.ndim - len(widths) // 2) + list(zip(widths[-2::-2], widths[::-2]))
-    if mode == "constant":
-        if any(n + before + after < 0 for n, (before, after) in zip(x.shape, pairs)):
-            raise ValueError(f"pad: {widths} cuts off more than there is of shape {tuple(x.shape)}")
-        if any(min(pair) < 0 for pair in pairs):
-            x = getitem(x, tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pairs)))
-            pairs = [(max(a, 0), max(b, 0)) for a, b in pairs]
-        return _pad(x, pairs, "constant", constant_values=0 if value is None else value)
+    if mode != "constant":
+        return _repeated(x, pairs, mode, value)
+    if any(max(-before, 0) + max(-after, 0) > n for n, (before, after) in zip(x.shape, pairs)):
+        raise ValueError(f"pad: {widths} cuts off more than there is of shape {tuple(x.shape)}")
+    return _pad(_cut(x, pairs), _positive(pairs), "constant", constant_values=0 if value is None else value)
+
+
+def _positive(pairs):
+    return [(max(before, 0), max(after, 0)) for before, after in pairs]
+
+
+def _cut(x, pairs):
+    """x without what negative numbers cut off."""
+    if all(min(pair) >= 0 for pair in pairs):
+        return x
+    return getitem(x, tuple(slice(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(x.shape, pairs)))
+
+
+def _repeated(x, pairs, mode, value):
+    """A border of elements of x: "circular" is cut first, the other modes last."""
     if value not in (None, 0):
         raise ValueError(f"pad: mode {mode!r} takes no value")
-    most = {"reflect": -1, "circular": 0}.get(mode)
     for n, pair in zip(x.shape, pairs):
-        if min(pair) < 0 or (most is not None and max(pair) > n + most) or (n == 0 and max(pair)):
-            raise ValueError(f"pad: {widths} is too much for mode {mode!r} and shape {tuple(x.shape)}")
-    return _pad(x, pairs, _MODES[mode])
+        most = {"reflect": n - 1, "circular": n + min(*pair, 0)}.get(mode, max(pair))
+        if n + pair[0] + pair[1] < 0 or (max(pair) > 0 and (n == 0 or max(pair) > most)):
+            raise ValueError(f"pad: {pair} does not do for mode {mode!r} and an axis of size {n}")
+    if mode == "circular":
+        return _pad(_cut(x, pairs), _positive(pairs), "wrap")
+    return _cut(_pad(x, _positive(pairs), _MODES[mode]), pairs)
 
 
 # ---------------------------------------------------------------- interpolation --
@@ -88,9 +103,7 @@ def _cubic(size, wanted, scale, align_corners):
     step = _steps(size, wanted, scale, align_corners)
     at = at * step if align_corners else (at + 0.5) * step - 0.5
     low = np.floor(at)
-    return [
-        (np.clip(low + k, 0, size - 1).astype(np.intp), _cubic_weight(at - low - k, -0.75)) for k in (-1, 0, 1, 2)
-    ]
+    return [(np.clip(low + k, 0, size - 1).astype(np.intp), _cubic_weight(at - low - k, -0.75)) for k in (-1, 0, 1, 2)]
 
 
 def _smoothed(size, wanted, scale, align_corners, cubic):
@@ -118,7 +131,7 @@ def _matrix(kind, antialias, size, wanted, scale, align_corners):
     return matrix
 
 
-def _wanted_size(x, size, scale_factor):
+def _wanted_size(x, size, scale_factor, mode):
     n = x.ndim - 2
     if (size is None) == (scale_factor is None):
         raise ValueError("interpolate: give either size or scale_factor")
@@ -130,7 +143,7 @@ def _wanted_size(x, size, scale_factor):
         wanted, scales = tuple(int(m) for m in given), (None,) * n
     else:
         wanted, scales = tuple(math.floor(m * float(s)) for m, s in zip(x.shape[2:], given)), tuple(map(float, given))
-    if min(wanted) < 1 or min(x.shape[2:]) < 1:
+    if min(wanted) < (0 if mode == "area" else 1) or min(x.shape[2:]) < 1:
         raise ValueError(f"interpolate: from images of size {tuple(x.shape[2:])} to {wanted}: expected at least 1")
     return wanted, scales
 
@@ -142,7 +155,8 @@ def interpolate(
 ):  # fmt: skip
     """Images (N, C, ...) of another size.
 
-    `mode` is "nearest", "nearest-exact", "area", "linear" (one axis), "bilinear" or "bicubic" (two), "trilinear" (three).
+    `mode` is "nearest", "nearest-exact", "area", "linear" (one axis), "bilinear" or "bicubic" (two) or
+    "trilinear" (three).
     `align_corners`: the centres of the corners stay where they are, rather than the corners. `antialias`: an image that
     shrinks is smoothed (bilinear and bicubic).
 
@@ -155,7 +169,7 @@ def interpolate(
     x = value(input)
     if not 3 <= x.ndim <= 5:
         raise ValueError(f"interpolate: expected three to five axes, got shape {tuple(x.shape)}")
-    wanted, scales = _wanted_size(x, size, scale_factor)
+    wanted, scales = _wanted_size(x, size, scale_factor, mode)
     if recompute_scale_factor:
         scales = (None,) * len(scales)
     if mode in ("nearest", "nearest-exact", "area"):
@@ -169,6 +183,8 @@ def interpolate(
         for axis, (m, scale) in enumerate(zip(wanted, scales), 2):
             n = x.shape[axis]
             step = np.float32(n / m if scale is None else 1.0 / scale)
+            if mode == "nearest" and x.ndim == 4 and m in (n, 2 * n):  # there PyTorch does not look at the scale
+                step = np.float32(n / m)
             at = np.minimum(np.floor((np.arange(m, dtype=np.float32) + shift) * step).astype(np.intp), n - 1)
             x = getitem(x, ((slice(None),) * axis + (at,)))
         return x
@@ -180,11 +196,37 @@ def interpolate(
         raise ValueError(f'interpolate: antialias goes with mode "bilinear" or "bicubic", not {mode!r}')
     for axis, (m, scale) in enumerate(zip(wanted, scales), 2):
         n = x.shape[axis]
-        if n == m and (scale is None or scale == 1.0):
+        if n == m and (scale is None or (mode != "bicubic" and not antialias)):  # nor there
             continue
         matrix = _matrix(mode, antialias, n, m, scale, bool(align_corners)).astype(x.dtype)
         x = matmul(matrix, x) if axis == x.ndim - 2 else moveaxis(matmul(moveaxis(x, axis, -1), matrix.T), -1, axis)
     return x
+
+
+@public
+def upsample_nearest(input, size=None, scale_factor=None):
+    """`interpolate` by an older name.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.upsample_nearest([[[1.0, 3.0]]], 4)
+    tensor([[[1., 1., 3., 3.]]])
+    """
+    return interpolate(input, size, scale_factor)
+
+
+@public
+def upsample_bilinear(input, size=None, scale_factor=None):
+    """`interpolate` of two axes, bilinear and with its corners aligned, by an older name.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.upsample_bilinear([[[[1.0, 3.0]]]], (1, 3))
+    tensor([[[[1., 2., 3.]]]])
+    """
+    return interpolate(input, size, scale_factor, "bilinear", True)
 
 
 @public
@@ -235,8 +277,7 @@ def _reflected(x, low, high):
     x = abs(x - low)
     turns = floor((x / span).detach())
     rest = x - turns * span
-    even = turns.numpy() % 2 == 0
-    return where(even, rest + low, span - rest + low)
+    return where(turns % 2 == 0, rest + low, span - rest + low)
 
 
 def _clipped(x, size):
@@ -259,11 +300,12 @@ def _inside(x, size, padding_mode, align_corners):
 
 
 def _looked_up(x, places):
-    """Elements (N, C, ...) of images at places, one array of integers for each axis; zeros outside."""
-    valid, index = True, []
+    """Elements (N, C, ...) of images at places, whole numbers for each axis; zeros outside."""
+    valid, index = None, []
     for place, size in zip(places, x.shape[2:]):
-        valid = valid & (place >= 0) & (place < size)
-        index.append(np.clip(place, 0, size - 1).astype(np.intp))
+        inside = (place >= 0) & (place < size)
+        valid = inside if valid is None else valid & inside
+        index.append(clip(place, 0, size - 1).astype(np.intp))
     n = np.arange(x.shape[0]).reshape((-1,) + (1,) * (x.ndim - 2))
     found = getitem(moveaxis(x, 1, -1), (n, *index))
     return where(valid[..., None], found, 0.0)
@@ -271,7 +313,9 @@ def _looked_up(x, places):
 
 @public
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
-    """Images (N, C, H, W) or (N, C, D, H, W) at the places of a grid (N, ..., 2 or 3), from -1 to 1, the last axis first.
+    """Images (N, C, H, W) or (N, C, D, H, W) at the places of a grid (N, ..., 2 or 3), from -1 to 1.
+
+    The last axis of the images comes first in the grid.
 
     `mode` is "bilinear", "nearest" or "bicubic"; `padding_mode`, for places outside, "zeros", "border" or "reflection".
 
@@ -284,7 +328,9 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     x, grid = values(input, grid)
     n = x.ndim - 2
     if n not in (2, 3) or grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != n:
-        raise ValueError(f"grid_sample: input of shape {tuple(x.shape)} and grid of shape {tuple(grid.shape)} do not fit")
+        raise ValueError(
+            f"grid_sample: input of shape {tuple(x.shape)} and grid of shape {tuple(grid.shape)} do not fit"
+        )
     if mode not in ("bilinear", "nearest", "bicubic") or (mode == "bicubic" and n != 2):
         raise ValueError(f"grid_sample: no mode {mode!r} for images of {n} axes")
     if padding_mode not in ("zeros", "border", "reflection"):
@@ -295,11 +341,11 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     at = [_to_place(grid[..., n - 1 - axis], size, align_corners) for axis, size in enumerate(sizes)]
     if mode != "bicubic":
         at = [_inside(place, size, padding_mode, align_corners) for place, size in zip(at, sizes)]
-    numbers = [place.detach().numpy() for place in at]
-    numbers = [np.where(np.isfinite(place), place, -100.0) for place in numbers]
+    places = [place.detach() for place in at]
+    places = [where(isfinite(place), place, -100.0) for place in places]
     if mode == "nearest":
-        return moveaxis(_looked_up(x, [np.rint(place) for place in numbers]), -1, 1)
-    low = [np.floor(place) for place in numbers]
+        return moveaxis(_looked_up(x, [rint(place) for place in places]), -1, 1)
+    low = [floor(place) for place in places]
     parts = [place - start for place, start in zip(at, low)]
     out = 0
     if mode == "bilinear":
@@ -310,12 +356,13 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
             out = out + _looked_up(x, [start + k for start, k in zip(low, corner)]) * weight[..., None]
         return moveaxis(out, -1, 1)
     weights = [[_cubic_tap(part, k) for k in (-1, 0, 1, 2)] for part in parts]
-    for i, j in np.ndindex(4, 4):
+    for taps in np.ndindex(4, 4):
         places = [
-            _inside(value(start + k - 1), size, padding_mode, align_corners).numpy()
-            for start, k, size in zip(low, (i, j), sizes)
+            rint(_inside(start + (k - 1), size, padding_mode, align_corners))
+            for start, k, size in zip(low, taps, sizes)
         ]
-        out = out + _looked_up(x, [np.rint(place) for place in places]) * (weights[0][i] * weights[1][j])[..., None]
+        weight = weights[0][taps[0]] * weights[1][taps[1]]
+        out = out + _looked_up(x, places) * weight[..., None]
     return moveaxis(out, -1, 1)
 
 
@@ -392,5 +439,6 @@ def channel_shuffle(input, groups):
 
 
 __all__ = [
-    "affine_grid", "channel_shuffle", "grid_sample", "interpolate", "pad", "pixel_shuffle", "pixel_unshuffle", "upsample",
+    "affine_grid", "channel_shuffle", "grid_sample", "interpolate", "pad", "pixel_shuffle", "pixel_unshuffle",
+    "upsample", "upsample_bilinear", "upsample_nearest",
 ]  # fmt: skip

@@ -69,14 +69,12 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     """
     x, weight = values(input, weight)
     axis = _last_axes("rms_norm", x, normalized_shape, weight=weight)
-    eps = float(np.finfo(x.dtype).eps) if eps is None and x.dtype.kind == "f" else eps or 0.0
+    eps = float(np.finfo(x.dtype).eps) if eps is None and x.dtype.kind in "fc" else eps or 0.0
     return _scaled(run("standardize", x, axis=axis, eps=eps, centred=False), weight, None)
 
 
 @public
-def batch_norm(
-    input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
-):
+def batch_norm(input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
     """x (N, C, ...) with mean 0 and variance 1 for each channel, times weight, plus bias.
 
     In training the moments are those of `input`, and are added into the running ones; else they are the running ones.
@@ -92,9 +90,7 @@ def batch_norm(
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expected at least two axes, got shape {tuple(x.shape)}")
     channels = x.shape[1]
-    _check_vectors(
-        "batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var
-    )
+    _check_vectors("batch_norm", channels, weight=weight, bias=bias, running_mean=running_mean, running_var=running_var)
     if not training and (running_mean is None or running_var is None):
         raise ValueError("batch_norm: running_mean and running_var are needed where training is False")
     axes, shape = (0, *range(2, x.ndim)), (channels,) + (1,) * (x.ndim - 2)
@@ -176,7 +172,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """
     x, weight, bias = values(input, weight, bias)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
-        raise ValueError(f"group_norm: the channels (axis 1) of {tuple(x.shape)} do not divide into {num_groups} groups")
+        raise ValueError(
+            f"group_norm: the channels (axis 1) of {tuple(x.shape)} do not divide into {num_groups} groups"
+        )
     channels = x.shape[1]
     _check_vectors("group_norm", channels, weight=weight, bias=bias)
     groups = reshape(x, (x.shape[0], num_groups, channels // num_groups, *x.shape[2:]))
@@ -224,7 +222,10 @@ def _dropped(name, input, p, training, inplace, generator, shape_of, keep=None):
             factor /= 1.0 - p
         return x.mul_(factor) if inplace else x * factor
     scale, shift, low = keep
-    factor, added = np.where(kept, scale, 0.0).astype(x.dtype), np.where(kept, shift, low * scale + shift).astype(x.dtype)
+    factor, added = (
+        np.where(kept, scale, 0.0).astype(x.dtype),
+        np.where(kept, shift, low * scale + shift).astype(x.dtype),
+    )
     out = x * factor + added
     return x.copy_(out) if inplace else out
 
@@ -352,9 +353,7 @@ def _renormalized(name, weight, index, max_norm, norm_type):
 
 
 @public
-def embedding(
-    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False
-):
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
     """Rows of weight, by their numbers.
 
     `padding_idx` is a row that gets no gradient. With `max_norm`, rows of a larger norm are scaled, in place.
@@ -381,7 +380,9 @@ def embedding(
     if padding_idx is not None:
         rows = where(np.expand_dims(index == padding_idx, -1), rows.detach(), rows)
     if scale_grad_by_freq:
-        often = (1 / np.maximum(np.bincount(index.reshape(-1), minlength=count), 1))[index][..., None].astype(weight.dtype)
+        often = (1 / np.maximum(np.bincount(index.reshape(-1), minlength=count), 1))[index][..., None].astype(
+            weight.dtype
+        )
         rows = rows.detach() + (rows - rows.detach()) * often
     return rows
 
@@ -440,7 +441,9 @@ def embedding_bag(
     if per_sample_weights is not None:
         given = value(per_sample_weights)
         if tuple(given.shape) != tuple(index.shape):
-            raise ValueError(f"{name}: per_sample_weights of shape {tuple(given.shape)} for input of shape {index.shape}")
+            raise ValueError(
+                f"{name}: per_sample_weights of shape {tuple(given.shape)} for input of shape {index.shape}"
+            )
         rows = rows * reshape(given, (flat.size, 1))
     if not flat.size:
         return sum(value(weight)[:0], axis=0) + np.zeros((len(sizes), 1), rows.dtype)
@@ -472,6 +475,10 @@ def one_hot(input, num_classes=-1):
             [1, 0, 0]])
     """
     index = integers(input, "one_hot: input")
+    if hasattr(type(index), "_lifts"):
+        if num_classes < 1:
+            raise ValueError("one_hot: num_classes is needed where the classes are those of many examples")
+        return (index[..., None] == np.arange(num_classes)).astype(np.int64)
     if not index.size and num_classes <= 0:
         raise ValueError("one_hot: of no classes, num_classes cannot be found")
     if index.size and index.min() < 0:

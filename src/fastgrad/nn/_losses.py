@@ -13,6 +13,7 @@ from ..ops.elementwise import sqrt, where
 from ..ops.indexing import getitem
 from ..ops.reductions import mean, sum
 from ..ops.shaping import reshape
+from ._convolutions import linear
 from ._distances import pairwise_distance
 from ._shared import array, integers, like, public, real, reduced, run, value, values
 
@@ -162,7 +163,8 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
 def kl_div(input, target, reduction="mean", log_target=False):
     """Kullback-Leibler divergence of chances `target` from chances whose logarithms are `input`.
 
-    `reduction` may be "batchmean" too, the sum over the number of examples. `log_target`: `target` holds logarithms too.
+    `reduction` may be "batchmean" too, the sum over the number of examples. `log_target`: `target` holds logarithms
+    too.
 
     Examples
     --------
@@ -272,8 +274,8 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, reduction="mean"):
     input1, input2, target = values(input1, input2, target)
     if not input1.ndim == input2.ndim == target.ndim:
         raise ValueError(
-            f"margin_ranking_loss: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and target of shape "
-            f"{tuple(target.shape)}: expected the same number of axes"
+            f"margin_ranking_loss: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and target of "
+            f"shape {tuple(target.shape)}: expected the same number of axes"
         )
     losses = run("margin_terms", input1, input2, like(target, input1), margin=float(margin))
     return reduced("margin_ranking_loss", losses, reduction)
@@ -342,7 +344,8 @@ def nll_loss(input, target, weight=None, ignore_index=-100, reduction="mean"):
 def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """Cross entropy of classes, or of their chances, under softmax(input): scores of shape (N, C, ...) or (C,).
 
-    An integer `target` holds classes, of the shape of `input` without C; any other holds chances, of the shape of `input`.
+    An integer `target` holds classes, of the shape of `input` without C; any other holds chances, of the
+    shape of `input`.
 
     Examples
     --------
@@ -362,8 +365,8 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     y = value(y)
     if tuple(y.shape) != tuple(x.shape):
         raise ValueError(
-            f"{name}: chances of shape {tuple(y.shape)} for scores of shape {tuple(x.shape)} (classes must be integers, not "
-            f"{y.dtype})"
+            f"{name}: chances of shape {tuple(y.shape)} for scores of shape {tuple(x.shape)} (classes must be "
+            f"integers, not {y.dtype})"
         )
     if label_smoothing:
         y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
@@ -375,8 +378,37 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     return reduced(name, losses, reduction)
 
 
+@public
+def linear_cross_entropy(
+    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean", ignore_index=None,
+    label_smoothing=0.0, options=None,
+):  # fmt: skip
+    """`cross_entropy` of `linear`; a weight (C, ..., n) gives classes for several targets at once.
+
+    `options` must be None.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.linear_cross_entropy([[1.0]], [[0.0], [1000.0]], [1])
+    tensor(0.)
+    """
+    if options is not None:
+        raise TypeError("linear_cross_entropy: there are no options")
+    input, linear_weight, linear_bias = values(input, linear_weight, linear_bias)
+    shape = tuple(linear_weight.shape[:-1])
+    flat = reshape(linear_weight, (math.prod(shape), linear_weight.shape[-1]))
+    scores = reshape(linear(input, flat), (*input.shape[:-1], *shape))
+    if linear_bias is not None:
+        scores = scores + reshape(linear_bias, (*linear_bias.shape, *(1,) * (len(shape) - linear_bias.ndim)))
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(scores, target, weight, ignored, reduction, label_smoothing)
+
+
 def _rows_of(name, x, target_ndim):
-    """Scores (N, C), and whether they were given as (C,)."""
+    """Scores (N, C), and whether they were given as (C,), or one alone."""
+    if not x.ndim:
+        return reshape(x, (1, 1)), True
     if x.ndim not in (1, 2) or target_ndim not in (x.ndim, x.ndim - 1):
         raise ValueError(f"{name}: expected scores of shape (N, C) or (C,), got {tuple(x.shape)}")
     return (x[None], True) if x.ndim == 1 else (x, False)
@@ -411,7 +443,9 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, reduction="me
 
 @public
 def multilabel_margin_loss(input, target, reduction="mean"):
-    """By how much each score of a wrong class falls short of each right one's, less 1; `target` lists classes, up to a -1.
+    """By how much each score of a wrong class falls short of each right one's, less 1.
+
+    `target` lists the right classes, up to a -1.
 
     Examples
     --------
@@ -471,8 +505,8 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction="mean"):
     axis = target.ndim
     if axis not in (0, 1) or not input1.ndim == input2.ndim == axis + 1:
         raise ValueError(
-            f"cosine_embedding_loss: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and target of shape "
-            f"{tuple(target.shape)}: expected (N, D), (N, D) and (N,), or (D,), (D,) and ()"
+            f"cosine_embedding_loss: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and target of "
+            f"shape {tuple(target.shape)}: expected (N, D), (N, D) and (N,), or (D,), (D,) and ()"
         )
     tiny = 1e-12  # in PyTorch's own way, which differs from `cosine_similarity` near 0
     square1, square2 = sum(input1 * input1, axis=axis) + tiny, sum(input2 * input2, axis=axis) + tiny
@@ -534,7 +568,8 @@ def _triplet(name, anchor, positive, negative, distance, margin, swap, reduction
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
-    "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "margin_ranking_loss", "mse_loss",
+    "gaussian_nll_loss", "hinge_embedding_loss", "huber_loss", "kl_div", "l1_loss", "linear_cross_entropy",
+    "margin_ranking_loss", "mse_loss",
     "multi_margin_loss", "multilabel_margin_loss", "multilabel_soft_margin_loss", "nll_loss", "poisson_nll_loss",
     "smooth_l1_loss", "soft_margin_loss", "triplet_margin_loss", "triplet_margin_with_distance_loss",
 ]  # fmt: skip

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from ..ops.elementwise import abs, sign
+from ..ops.indexing import getitem, setitem
 from ..ops.linalg import matmul
 from ..ops.pooling import window_argmax, window_counts, window_max, window_pick, window_sum
 from ..ops.shaping import moveaxis, reshape
-from ..ops.indexing import getitem, put_add
 from ._activations import relu
-from ._shared import array, at_least, each, in_batch, public, real, value
+from ._random import uniform
+from ._shared import array, at_least, each, in_batch, integers, public, real, value
 
 # ---------------------------------------------------------------- windows --
 
@@ -24,7 +25,9 @@ def _options(name, n, kernel_size, stride, padding, dilation=1):
     for what, numbers in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
         at_least(name, what, numbers, 1)
     if any(p < 0 or 2 * p > (k - 1) * d + 1 for p, k, d in zip(pads, kernel, dilation)):
-        raise ValueError(f"{name}: padding must be at least 0 and at most half of the kernel's size {kernel}, it is {pads}")
+        raise ValueError(
+            f"{name}: padding must be at least 0 and at most half of the kernel's size {kernel}, it is {pads}"
+        )
     return {"kernel": kernel, "stride": stride, "padding": tuple((p, p) for p in pads), "dilation": dilation}
 
 
@@ -208,7 +211,9 @@ def _lp_pool(name, n, input, norm_type, kernel_size, stride, ceil_mode):
     total = window_sum.on((x**norm_type,), o)
     if ceil_mode:  # windows that reach beyond the end count as if they were whole
         part = _divisor(x.shape[2:], o, (0,) * n, True)
-        total = total * (math.prod(o["kernel"]) / part if np.ndim(part) == 0 else (math.prod(o["kernel"]) / part).astype(x.dtype))
+        total = total * (
+            math.prod(o["kernel"]) / part if np.ndim(part) == 0 else (math.prod(o["kernel"]) / part).astype(x.dtype)
+        )
     out = relu(sign(total) * abs(total)) ** (1.0 / norm_type)
     return out[0] if alone else out
 
@@ -309,76 +314,206 @@ def _adaptive_max(name, n, input, output_size, return_indices):
         shape += (m,)
     windows = flat.reshape(math.prod(shape), -1)
     images = reshape(x, (*x.shape[:2], math.prod(sizes)))
-    picked = getitem(images, (..., windows))
-    width = windows.shape[1]
+    return _largest(getitem(images, (..., windows)), windows, shape, alone, return_indices)
+
+
+def _largest(picked, windows, shape, alone, return_indices):
+    """The largest of each row of `picked` (N, C, windows, elements), in `shape`; `windows` says where those lie."""
+    width = picked.shape[-1]
     o = {"kernel": (width,), "stride": (width,), "padding": ((0, 0),), "dilation": (1,)}
     where = window_argmax.on((picked,), o)
-    out = reshape(window_pick.on((picked, where), o), (*x.shape[:2], *shape))
+    out = reshape(window_pick.on((picked, where), o), (*picked.shape[:2], *shape))
     if not return_indices:
         return out[0] if alone else out
-    which = reshape(where, (*x.shape[:2], math.prod(shape)))
-    found = reshape(value(windows)[np.arange(len(windows)), which], (*x.shape[:2], *shape))
+    which = reshape(where, picked.shape[:3])
+    lead = np.ogrid[tuple(slice(n) for n in windows.shape[:-1])]
+    found = reshape(value(windows)[(*lead, which)], out.shape)
     return (out[0], found[0]) if alone else (out, found)
 
 
-def _adaptive(kind, n):
-    shape = ("(N, C, L)", "(N, C, H, W)", "(N, C, D, H, W)")[n - 1]
-    what = ("signals", "images", "volumes")[n - 1]
-    name = f"adaptive_{kind}_pool{n}d"
-    numbers = {"avg": "[[2., 3.]]", "max": "[[3., 4.]]"}[kind]
-    data, size, opened, closed = "[[1.0, 3.0, 2.0, 4.0]]", "2", "[" * (n - 1), "]" * (n - 1)
-    if n > 1:
-        size = "(" + "1, " * (n - 1) + "2)"
-    example = f">>> import fastgrad as fg\n    >>> fg.nn.functional.{name}({opened}{data}{closed}, {size})\n    tensor({opened}{numbers}{closed})"
-    summary = f"The {'mean' if kind == 'avg' else 'largest element'} of each of `output_size` windows of {what} {shape}."
-    text = f"{summary}\n\n    Examples\n    --------\n    {example}\n    "
-    if kind == "avg":
+# ---------------------------------------------------------------- windows at random steps --
 
-        def function(input, output_size):
-            return _adaptive_avg(name, n, input, output_size)
 
+def _starts(samples, size, count, width):
+    """Where windows start: at steps that a random number shifts, the last at the end."""
+    step = (size - width) / (count - 1) if count > 1 else 0.0
+    starts = ((np.arange(count) + samples[..., None]) * step).astype(np.intp)
+    starts -= (samples * step).astype(np.intp)[..., None]
+    starts[..., -1] = size - width
+    return starts
+
+
+def _fractional(name, n, input, kernel_size, output_size, output_ratio, return_indices, samples, generator):
+    x, alone = in_batch(name, value(input), n)
+    real(name, x)
+    sizes, kernel = x.shape[2:], each(name, "kernel_size", kernel_size, n)
+    if (output_size is None) == (output_ratio is None):
+        raise ValueError(f"{name}: give either output_size or output_ratio")
+    if output_size is None:
+        ratios = tuple(output_ratio) if np.ndim(output_ratio) else (output_ratio,) * n
+        if not all(0 < ratio < 1 for ratio in ratios):
+            raise ValueError(f"{name}: output_ratio must be between 0 and 1, it is {output_ratio}")
+        shape = tuple(int(size * ratio) for size, ratio in zip(sizes, ratios))
     else:
+        shape = each(name, "output_size", output_size, n)
+    at_least(name, "kernel_size", kernel, 1)
+    at_least(name, "output_size", shape, 1)
+    if any(m + k - 1 > size for m, k, size in zip(shape, kernel, sizes)):
+        raise ValueError(f"{name}: {shape} windows of size {kernel} do not fit images of size {tuple(sizes)}")
+    if samples is None:
+        samples = uniform((*x.shape[:2], n), generator, np.float64)
+    samples = np.broadcast_to(array(samples, f"{name}: samples"), (*x.shape[:2], n))
+    samples = samples[..., ::-1] if n == 2 else samples  # PyTorch's are for the last axis first, if there are two
+    flat = np.zeros((), np.intp)
+    for axis, (size, m, k) in enumerate(zip(sizes, shape, kernel)):
+        places = _starts(samples[..., axis], size, m, k)[..., None] + np.arange(k)
+        rest = (1,) * (n - 1 - axis)
+        flat = flat * size + places.reshape(*x.shape[:2], *(1,) * axis, m, *rest, *(1,) * axis, k, *rest)
+    windows = flat.reshape(*x.shape[:2], math.prod(shape), math.prod(kernel))
+    first, second = np.ogrid[: x.shape[0], : x.shape[1]]
+    images = reshape(x, (*x.shape[:2], math.prod(sizes)))
+    picked = getitem(images, (first[..., None, None], second[..., None, None], windows))
+    return _largest(picked, windows, shape, alone, return_indices)
 
-        def function(input, output_size, return_indices=False):
-            return _adaptive_max(name, n, input, output_size, return_indices)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = text
-    return public(function)
+@public
+def fractional_max_pool2d(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None, generator=None
+):
+    """The largest element of each of `output_size` windows of images (N, C, H, W), which start at random steps.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.fractional_max_pool2d([[[1.0, 3.0], [2.0, 4.0]]], 2, 1)
+    tensor([[[4.]]])
+    """
+    return _fractional(
+        "fractional_max_pool2d", 2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples,
+        generator,
+    )  # fmt: skip
 
 
-adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d = (_adaptive("avg", n) for n in (1, 2, 3))
-adaptive_max_pool1d, adaptive_max_pool2d, adaptive_max_pool3d = (_adaptive("max", n) for n in (1, 2, 3))
+@public
+def fractional_max_pool3d(
+    input, kernel_size, output_size=None, output_ratio=None, return_indices=False, _random_samples=None, generator=None
+):
+    """The largest element of each of `output_size` windows of volumes (N, C, D, H, W), which start at random steps.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.fractional_max_pool3d([[[[1.0, 3.0], [2.0, 4.0]]]], (1, 2, 2), 1)
+    tensor([[[[4.]]]])
+    """
+    return _fractional(
+        "fractional_max_pool3d", 3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples,
+        generator,
+    )  # fmt: skip
+
+
+@public
+def adaptive_avg_pool1d(input, output_size):
+    """The mean of each of `output_size` windows of signals (N, C, L).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_avg_pool1d([[1.0, 3.0, 2.0, 4.0]], 2)
+    tensor([[2., 3.]])
+    """
+    return _adaptive_avg("adaptive_avg_pool1d", 1, input, output_size)
+
+
+@public
+def adaptive_avg_pool2d(input, output_size):
+    """The mean of each of `output_size` windows of images (N, C, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_avg_pool2d([[[1.0, 3.0, 2.0, 4.0]]], (1, 2))
+    tensor([[[2., 3.]]])
+    """
+    return _adaptive_avg("adaptive_avg_pool2d", 2, input, output_size)
+
+
+@public
+def adaptive_avg_pool3d(input, output_size):
+    """The mean of each of `output_size` windows of volumes (N, C, D, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_avg_pool3d([[[[1.0, 3.0, 2.0, 4.0]]]], (1, 1, 2))
+    tensor([[[[2., 3.]]]])
+    """
+    return _adaptive_avg("adaptive_avg_pool3d", 3, input, output_size)
+
+
+@public
+def adaptive_max_pool1d(input, output_size, return_indices=False):
+    """The largest element of each of `output_size` windows of signals (N, C, L).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_max_pool1d([[1.0, 3.0, 2.0, 4.0]], 2)
+    tensor([[3., 4.]])
+    """
+    return _adaptive_max("adaptive_max_pool1d", 1, input, output_size, return_indices)
+
+
+@public
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """The largest element of each of `output_size` windows of images (N, C, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_max_pool2d([[[1.0, 3.0, 2.0, 4.0]]], (1, 2))
+    tensor([[[3., 4.]]])
+    """
+    return _adaptive_max("adaptive_max_pool2d", 2, input, output_size, return_indices)
+
+
+@public
+def adaptive_max_pool3d(input, output_size, return_indices=False):
+    """The largest element of each of `output_size` windows of volumes (N, C, D, H, W).
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> fg.nn.functional.adaptive_max_pool3d([[[[1.0, 3.0, 2.0, 4.0]]]], (1, 1, 2))
+    tensor([[[[3., 4.]]]])
+    """
+    return _adaptive_max("adaptive_max_pool3d", 3, input, output_size, return_indices)
 
 
 # ---------------------------------------------------------------- back to where the maxima were --
 
 
 def _max_unpool(name, n, input, indices, kernel_size, stride, padding, output_size):
-    x, alone = in_batch(name, value(input), n)
-    places = array(indices, f"{name}: indices")
-    if tuple(indices.shape) != tuple(input.shape if hasattr(input, "shape") else np.shape(input)):
-        raise ValueError(f"{name}: input of shape {tuple(x.shape)} and indices of shape {tuple(places.shape)}")
+    input, places = value(input), integers(indices, f"{name}: indices")
+    if tuple(places.shape) != tuple(input.shape):
+        raise ValueError(f"{name}: input of shape {tuple(input.shape)} and indices of shape {tuple(places.shape)}")
+    x, alone = in_batch(name, input, n)
     o = _options(name, n, kernel_size, stride, 0)
     pads = each(name, "padding", padding, n)
     if output_size is None:
-        sizes = tuple(
-            (m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], o["stride"], pads, o["kernel"])
-        )
+        sizes = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], o["stride"], pads, o["kernel"]))
     else:
         sizes = tuple(int(size) for size in output_size)[-n:]
     total = math.prod(sizes)
-    places = places.reshape(*x.shape[:2], math.prod(x.shape[2:]))
-    if places.size and (places.min() < 0 or places.max() >= total):
+    flat = (*x.shape[:2], math.prod(x.shape[2:]))
+    places = reshape(places, flat)
+    lifted = hasattr(type(places), "_lifts")
+    if not lifted and places.size and (places.min() < 0 or places.max() >= total):
         raise IndexError(f"{name}: indices from {places.min()} to {places.max()} for images of size {sizes}")
-    lead = tuple(np.ogrid[: x.shape[0], : x.shape[1]])
-    index = (lead[0][..., None], lead[1][..., None], places)
-    last = np.zeros((*x.shape[:2], total), np.intp)  # of several at one place the last stays, as a write in place does it
-    numbers = np.broadcast_to(np.arange(places.shape[-1]), places.shape)
-    last[index] = numbers
-    kept = (last[index] == numbers).astype(x.dtype)
-    flat = reshape(x, (*x.shape[:2], math.prod(x.shape[2:]))) * kept
-    out = reshape(put_add(flat, (*x.shape[:2], total), index), (*x.shape[:2], *sizes))
+    first, second = np.ogrid[: x.shape[0], : x.shape[1]]
+    index = (first[..., None], second[..., None], places)
+    out = setitem(np.zeros((*x.shape[:2], total), x.dtype), reshape(x, flat), index)
+    out = reshape(out, (*x.shape[:2], *sizes))
     return out[0] if alone else out
 
 
@@ -424,6 +559,7 @@ def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_siz
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d",
-    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d",
-    "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d",
+    "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "fractional_max_pool2d", "fractional_max_pool3d",
+    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d", "max_unpool2d",
+    "max_unpool3d",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 def uniform(shape, generator, dtype):
     """Numbers from 0 to 1, in float64 or, for small dtypes and a generator, in float32."""
     if generator is None:
-        return np.random.random_sample(shape)
+        return np.random.random_sample(shape)  # noqa: NPY002  the state that `numpy.random.seed` sets
     return generator.random(shape, np.float32 if np.dtype(dtype).itemsize <= 4 else np.float64)
 
 

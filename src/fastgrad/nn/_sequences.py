@@ -32,7 +32,8 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
     """Negative log likelihood of sequences of classes, whichever way they are lined up with longer ones of chances.
 
     `log_probs` (T, N, C) or (T, C) holds logarithms of chances, `targets` (N, S) classes, or all of them in one axis.
-    `reduction` "mean" divides each loss by its target's length first. `zero_infinity`: losses that are infinite count as 0.
+    `reduction` "mean" divides each loss by its target's length first. `zero_infinity`: losses that are infinite count
+    as 0.
 
     Examples
     --------
@@ -53,7 +54,8 @@ def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank=0, reducti
         raise ValueError(f"{name}: blank must be one of {classes} classes, it is {blank}")
     if lengths.shape != (count,) or sizes.shape != (count,) or (count and (lengths.max() > steps or lengths.min() < 0)):
         raise ValueError(
-            f"{name}: expected {count} input_lengths of at most {steps} and as many target_lengths, got {lengths} and {sizes}"
+            f"{name}: expected {count} input_lengths of at most {steps} and as many target_lengths, got {lengths} and "
+            f"{sizes}"
         )
     rows = _lists(targets[None] if alone and targets.ndim == 1 else targets, sizes, count)
     if rows.shape[0] != count or (count and (sizes.max() > rows.shape[1] or sizes.min() < 0)):

@@ -74,7 +74,9 @@ def in_batch(name, x, n):
     if x.ndim == n + 1:
         return x[None], True
     if x.ndim != n + 2:
-        raise ValueError(f"{name}: expected {n + 1} or {n + 2} axes (channels, {n} of images), got shape {tuple(x.shape)}")
+        raise ValueError(
+            f"{name}: expected {n + 1} or {n + 2} axes (channels, {n} of images), got shape {tuple(x.shape)}"
+        )
     return x, False
 
 
@@ -127,7 +129,7 @@ ABOUT = {
     "reduction": ('{"mean", "sum", "none"}', "How the losses are put together."),
     "p": ("float", "The chance of a 0; for norms and distances, which norm."),
     "training": ("bool", "False: give `input` as it is (batch_norm: use the running moments)."),
-    "generator": ("numpy.random.Generator or None", "Where random numbers come from; None: `numpy.random`'s global state."),
+    "generator": ("numpy.random.Generator or None", "Where random numbers come from; None: NumPy's global state."),
     "ignore_index": ("int", "A class that counts for nothing."),
     "label_smoothing": ("float", "How much of each target's chance is spread evenly over all classes."),
     "margin": ("float", "The margin."),
@@ -148,12 +150,14 @@ ABOUT = {
 
 def public(function):
     """Complete a docstring: what the parameters are goes before its examples."""
+    if function.__doc__ is None:  # Python was told to leave them out
+        return function
     text, _, examples = function.__doc__.strip().partition("    Examples\n")
     lines = [text.rstrip(), "", "    Parameters", "    ----------"]
     for name in signature(function).parameters:
         kind, about = ABOUT.get(name, ("", ""))
         lines += [f"    {name} : {kind}", f"        {about}"] if kind else [f"    {name}"]
     lines += ["", "    Returns", "    -------", "    Tensor", "", "    Examples", examples]
-    function.__doc__ = "\n".join(lines) + "    "
+    function.__doc__ = "\n".join(lines) + "\n    "
     function.__module__ = "fastgrad.nn.functional"
     return function

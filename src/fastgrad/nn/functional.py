@@ -1,7 +1,7 @@
 """PyTorch's ``torch.nn.functional``, with `axis` for ``dim`` and `keepdims` for ``keepdim``.
 
-Everything takes Tensors, arrays and sequences, and gives Tensors. Activations and losses of single elements are one fused
-operation each.
+Everything takes Tensors, arrays and sequences, and gives Tensors. Activations and losses of single elements are one
+fused operation each.
 
 >>> import fastgrad as fg
 >>> images = fg.ones((1, 1, 4, 4))
@@ -27,4 +27,4 @@ _PARTS = (
     _activations, _attention, _convolutions, _distances, _images, _layers, _losses, _pooling, _sequences,
 )  # fmt: skip
 
-__all__ = sorted(name for part in _PARTS for name in part.__all__)  # noqa: PLE0605
+__all__ = sorted(name for part in _PARTS for name in part.__all__)

@@ -18,6 +18,7 @@ import numpy as np
 
 from .._creation import asarray
 from ..autograd import no_grad
+from . import _random
 
 __all__ = [
     "calculate_gain", "constant_", "eye_", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_", "orthogonal_",
@@ -52,10 +53,6 @@ def _write(tensor, values):
         return tensor.copy_(asarray(np.asarray(values, dtype=tensor.dtype)))
 
 
-def _uniform(shape, generator):
-    return np.random.random_sample(shape) if generator is None else generator.random(shape)  # noqa: NPY002
-
-
 def _normal(shape, generator):
     source = np.random if generator is None else generator
     return source.standard_normal(shape)
@@ -79,7 +76,7 @@ def ones_(tensor):
 
 def uniform_(tensor, a=0.0, b=1.0, generator=None):
     """Fill with numbers from `a` to `b`, all alike likely."""
-    return _write(tensor, a + (b - a) * _uniform(tensor.shape, generator))
+    return _write(tensor, a + (b - a) * _random.uniform(tensor.shape, generator, np.float64))
 
 
 def normal_(tensor, mean=0.0, std=1.0, generator=None):

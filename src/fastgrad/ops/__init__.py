@@ -13,7 +13,7 @@ from ._row import TABLE, Like, Op, case, register
 
 #: The families that are imported when one of their rows is first asked for, by the public module that they fill.
 LATER = {
-    "fastgrad": ("elementwise_more", "spaces", "padding", "numeric", "joining", "selecting", "polynomials", "masked", "histograms", "running", "sets", "sorting", "statistics"),
+    "fastgrad": ("elementwise_more", "spaces", "padding", "numeric", "joining", "selecting", "polynomials", "masked", "averages", "histograms", "running", "segments", "sets", "sorting", "statistics"),
     "fastgrad.special": ("special", "bessel"),
     "fastgrad.nn.functional": ("activations", "convolutions", "losses", "normalizations", "pooling"),
     "fastgrad.linalg": ("decompositions", "factorizations", "matrices"),
@@ -48,6 +48,7 @@ INTERNAL = frozenset(
     {
         "absolute_terms",
         "add_along_axis",
+        "add_at",
         "affine",
         "all_where",
         "any_where",
@@ -80,8 +81,10 @@ INTERNAL = frozenset(
         "padded",
         "put_add",
         "put_along",
+        "ranked_places",
         "recurrence",
         "scalar_power",
+        "segment_sum",
         "setitem",
         "sharp_softplus",
         "smooth_l1_terms",

@@ -19,7 +19,7 @@ def past(axis, x, more=0):
     ndim = x.ndim - 1 + more
     if axis is None:
         return tuple(range(1, ndim + 1))
-    if isinstance(axis, (tuple, list, np.ndarray)):
+    if isinstance(axis, (tuple, list, range, np.ndarray)):
         return tuple(a + 1 for a in normalize_axis_tuple(tuple(axis), ndim))
     return normalize_axis_index(axis, ndim) + 1
 

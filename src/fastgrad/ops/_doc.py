@@ -80,15 +80,37 @@ def describe(options):
     OPTIONS.update(options)
 
 
+def _known(op, name):
+    """What is known of a parameter: its type and, if it is no plain operand, a sentence."""
+    bare = name.lstrip("*")
+    found = OPTIONS.get(f"{op.name}.{bare}")
+    if found is None and bare in op.operands:
+        return ("sequence of array_like" if op.variadic and name == bare else "array_like"), None
+    return found or OPTIONS.get(bare)
+
+
+def _public(op):
+    """The parameters of the public call where all are known, or else the row's operands and options."""
+    if op._bind is not None and op._bind.__name__ != op.name:
+        code = op._bind.__code__
+        count = code.co_argcount + code.co_kwonlyargcount
+        names = list(code.co_varnames[: count + bool(code.co_flags & 0x04) + bool(code.co_flags & 0x08)])
+        if code.co_flags & 0x04:  # CO_VARARGS, which stand before what is by keyword only
+            names.insert(code.co_argcount, f"*{names.pop(count)}")
+        if code.co_flags & 0x08:  # CO_VARKEYWORDS
+            names[-1] = f"**{names[-1]}"
+        if all(_known(op, name) for name in names):
+            return names
+    return (*op.operands, *op.options)
+
+
 def complete(op, text):
     """Put Parameters and Returns between the summary and the rest of a row's docstring."""
     summary, _, rest = text.partition("\n\n")
     parameters = []
-    for name in op.operands:
-        parameters += [f"{name} : sequence of array_like" if op.variadic else f"{name} : array_like"]
-    for name in op.options:
-        known = OPTIONS.get(f"{op.name}.{name}") or OPTIONS.get(name)
-        parameters += [f"{name} : {known[0]}", f"    {known[1]}"] if known else [name]
+    for name in _public(op):
+        kind, about = _known(op, name) or (None, None)
+        parameters += [f"{name} : {kind}" if kind else name, *([f"    {about}"] if about else [])]
     result = "tuple of Tensor" if op.multi else "Tensor"
     about = "Of the broadcast shape" if len(op.operands) > 1 else "Of the shape of the operand"
     returns = [result, f"    {about}, with the dtype that NumPy gives it."] if op.elementwise else [result]

@@ -100,25 +100,7 @@ def structural(name, fn, signature, *, vjp, **row):
 
 def parametric(name, signature, *, ufunc=None, **row):
     """A structural row by a ufunc with parameters, in which no derivative is known (see `structural`)."""
-    return structural(name, by(ufunc or name), signature, bind=_bind_weak(ufunc or name, signature), **row)
-
-
-def _bind_weak(name, operands):
-    """Python scalars among the operands as arrays, of the type that the ufunc takes beside the others."""
-
-    def bind(given):
-        kinds = [type(x) if type(x) in (int, float, complex) else getattr(x, "dtype", None) for x in given]
-        weak = [x for x in kinds if type(x) is type]
-        if weak and len(weak) < len(given):
-            kinds = [np.asarray(x).dtype if kind is None else kind for x, kind in zip(given, kinds)]
-            with suppress(TypeError):  # which the call itself raises
-                found = ufunc(name).resolve_dtypes((*kinds, None))
-                given = tuple(
-                    np.asarray(x, dtype) if type(kind) is type else x for x, kind, dtype in zip(given, kinds, found)
-                )
-        return given, {}
-
-    return eval(f"lambda {operands}: bind(({operands},))", {"bind": bind})
+    return structural(name, by(ufunc or name), signature, **row)
 
 
 # ---------------------------------------------------------------- without SciPy

@@ -9,12 +9,22 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from ._doc import describe
 from ._doc import doc as _doc_of
 from ._row import case, register
 from .composites import sigmoid, softplus
 from .elementwise import abs, expm1, tanh, where
 
 _op = partial(register, module="fastgrad.nn.functional")
+describe({
+    "negative_slope": ("float", "The slope where x is negative."),
+    "alpha": ("float", "How far below 0 the result gets."),
+    "min_val": ("float", "The least result."),
+    "max_val": ("float", "The largest result."),
+    "lambd": ("float", "How far from 0 the result is 0."),
+    "threshold.threshold": ("float", "Above it x stays."),
+    "threshold.value": ("float", "What x is replaced by."),
+})  # fmt: skip
 
 SELU_ALPHA = 1.6732632423543772848170429916717
 SELU_SCALE = 1.0507009873554804934193349852946
@@ -27,7 +37,9 @@ def _doc(summary, call, shows, notes=""):
 
 def _elu(x, alpha=1.0, scale=1.0, inner=1.0):
     below = where(x > 0, 0, x)
-    return where(x > 0, x if scale == 1.0 else scale * x, (alpha * scale) * expm1(below if inner == 1.0 else below * inner))
+    return where(
+        x > 0, x if scale == 1.0 else scale * x, (alpha * scale) * expm1(below if inner == 1.0 else below * inner)
+    )
 
 
 def _celu(x, alpha=1.0):
@@ -40,6 +52,11 @@ def _hardtanh(x, min_val=-1.0, max_val=1.0):
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val is {min_val}, which is above max_val, {max_val}")
     return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+
+
+def _hardswish(input):
+    inside = where((input <= -3) | (input >= 3), 0, input)
+    return where(input <= -3, 0, where(input >= 3, input, inside * (inside + 3) / 6))
 
 
 def _softplus(x, beta=1.0, threshold=20.0):
@@ -93,8 +110,8 @@ hardsigmoid = _op(
     kinks=[((-3.0,), (0.0,)), ((3.0,), (0.0,)), ((0.0,), (1 / 6,))],
     doc=_doc("(x + 3) / 6, but at least 0 and at most 1.", "hardsigmoid([-9., 0., 9.])", "tensor([0. , 0.5, 1. ])"))
 hardswish = _op(
-    "hardswish", lambda input: where(input <= -3, 0, where(input >= 3, input, input * (input + 3) / 6)), "input",
-    near=(-5, 5), kinks=[((-3.0,), (0.0,)), ((3.0,), (1.0,)), ((0.0,), (0.5,))],
+    "hardswish", _hardswish, "input",
+    near=(-5, 5), kinks=[((-3.0,), (0.0,)), ((3.0,), (1.0,)), ((0.0,), (0.5,)), ((-_INF,), (0.0,)), ((_INF,), (1.0,))],
     doc=_doc("x * hardsigmoid(x).", "hardswish([-9., 3., 9.])", "tensor([0., 3., 9.])",
              "Howard et al., Searching for MobileNetV3, arXiv:1905.02244."))
 mish = _op(

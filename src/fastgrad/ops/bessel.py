@@ -20,7 +20,7 @@ from ._scipy import elementwise as _op
 from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
-from .elementwise import conj, cos, cosh, erf, exp, maximum, real, sign, sin, sqrt, where
+from .elementwise import conj, cos, cosh, erf, exp, imag, maximum, real, sign, sin, sqrt, where
 
 describe({
     "lambertw.k": ("int", "Which branch."),
@@ -66,12 +66,31 @@ def _spherical(row, below, above):
     return None, formula
 
 
+def _i1e_dx(g, out, x):
+    """By the neighbours where x may be 0, and without the order 2 where x may be so large that SciPy has none."""
+    near, safe = abs(x) < 1, where(abs(x) < 1, 1.0, x)
+    inner = where(near, 0.5 * (i0e(x) + ive(2, where(near, x, 0.0))), i0e(x) - out / safe)
+    return g * (inner - sign(x) * out)
+
+
 def _ive_dz(g, out, v, z):
     """The factor exp(-abs(real(z))) is not holomorphic: this states PyTorch's convention itself."""
     inner = 0.5 * (ive(v - 1, z) + ive(v + 1, z))
     if z.dtype.kind != "c":
         return g * (inner - sign(z) * out)
     return g * conj(inner) - sign(real(z)) * real(conj(g) * out)
+
+
+def _along_imaginary(row):
+    """Of a Bessel function times exp(-abs(imag(z))), as above."""
+
+    def formula(g, out, v, z):
+        inner = 0.5 * (row()(v - 1, z) - row()(v + 1, z))
+        if z.dtype.kind != "c":
+            return g * inner
+        return g * conj(inner) - 1j * (sign(imag(z)) * real(conj(g) * out))
+
+    return formula
 
 
 def _lower(n):
@@ -159,7 +178,7 @@ i0e = _op("i0e", "x", vjp=lambda g, out, x: g * (i1e(x) - sign(x) * out),
 i1 = _op("i1", "x", vjp=lambda g, out, x: g * (0.5 * (i0(x) + iv(2, x))),
          doc=_doc("Modified Bessel function of the first kind, of order 1.", "special.i1([0., 1.])",
                   "tensor([0.       , 0.5651591])"))
-i1e = _op("i1e", "x", vjp=lambda g, out, x: g * (0.5 * (i0e(x) + ive(2, x)) - sign(x) * out),
+i1e = _op("i1e", "x", vjp=_i1e_dx,
           doc=_doc("exp(-abs(x)) * i1(x).", "special.i1e([0., 1.])", "tensor([0.        , 0.20791042])"))
 k0 = _op("k0", "x", vjp=lambda g, out, x: -g * k1(x), near=_POSITIVE,
          doc=_doc("Modified Bessel function of the second kind, of order 0.", "special.k0([1., 2.])",
@@ -192,6 +211,39 @@ hankel2 = _parametric("hankel2", "v, z", vjp=_neighbours(lambda: hankel2, 1, -1)
                       cases=_BESSEL,
                       doc=_doc("Hankel function of the second kind: jv - 1j * yv.", "special.hankel2(0, [1., 2.])",
                                "tensor([0.76519769-0.08825696j, 0.22389078-0.51037567j])", _NO_ORDER))
+yn = _parametric("yn", "n, x", vjp=_neighbours(lambda: yn, 1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE[:4],
+                 doc=_doc("Bessel function of the second kind, of whole order.", "special.yn(2, [1., 2.])",
+                          "tensor([-1.65068261, -0.6174081 ])", _NO_ORDER))
+kn = _parametric("kn", "n, x", vjp=_neighbours(lambda: kn, -1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE,
+                 doc=_doc("Modified Bessel function of the second kind, of whole order.", "special.kn(2, [1., 2.])",
+                          "tensor([1.6248389 , 0.25375975])",
+                          _NO_ORDER))
+jve = _parametric("jve", "v, z", vjp=(None, _along_imaginary(lambda: jve)), holomorphic=False, near=((0, 3), _POSITIVE),
+                  cases=_BESSEL,
+                  doc=_doc("exp(-abs(imag(z))) * jv(v, z).", "special.jve(2, [0., 1.])",
+                           "tensor([0.        , 0.11490348])", _NO_ORDER))
+yve = _parametric("yve", "v, z", vjp=(None, _along_imaginary(lambda: yve)), holomorphic=False, near=((0, 3), _POSITIVE),
+                  cases=_BESSEL,
+                  doc=_doc("exp(-abs(imag(z))) * yv(v, z).", "special.yve(2, [1., 2.])",
+                           "tensor([-1.65068261, -0.6174081 ])", _NO_ORDER))
+hankel1e = _parametric(
+    "hankel1e", "v, z", near=((0, 3), _POSITIVE), cases=_BESSEL,
+    vjp=(None, lambda g, out, v, z: g * (0.5 * (hankel1e(v - 1, z) - hankel1e(v + 1, z)) - 1j * out)),
+    doc=_doc("exp(-1j * z) * hankel1(v, z).", "special.hankel1e(0, [1., 2.])",
+             "tensor([0.48770375-0.59620621j, 0.37091185-0.41597453j])", _NO_ORDER))
+hankel2e = _parametric(
+    "hankel2e", "v, z", near=((0, 3), _POSITIVE), cases=_BESSEL,
+    vjp=(None, lambda g, out, v, z: g * (0.5 * (hankel2e(v - 1, z) - hankel2e(v + 1, z)) + 1j * out)),
+    doc=_doc("exp(1j * z) * hankel2(v, z).", "special.hankel2e(0, [1., 2.])",
+             "tensor([0.48770375+0.59620621j, 0.37091185+0.41597453j])", _NO_ORDER))
+struve = _parametric("struve", "v, x", vjp=(None, lambda g, out, v, x: g * (struve(v - 1, x) - v / x * out)),
+                     near=((0, 3), _POSITIVE), cases=_BESSEL,
+                     doc=_doc("Struve function.", "special.struve(1, [1., 2.])", "tensor([0.19845734, 0.64676373])",
+                              _NO_ORDER))
+modstruve = _parametric("modstruve", "v, x", vjp=(None, lambda g, out, v, x: g * (modstruve(v - 1, x) - v / x * out)),
+                        near=((0, 3), _POSITIVE), cases=_BESSEL,
+                        doc=_doc("Modified Struve function.", "special.modstruve(1, [1., 2.])",
+                                 "tensor([0.22676438, 1.10275979])", _NO_ORDER))
 ive = _parametric("ive", "v, z", vjp=(None, _ive_dz), holomorphic=False, near=((0, 3), _POSITIVE), cases=_BESSEL,
                   doc=_doc("exp(-abs(real(z))) * iv(v, z).", "special.ive(2, [0., 1.])",
                            "tensor([0.        , 0.04993878])",

@@ -17,9 +17,12 @@ import numpy as np
 
 from ._batch import every
 from ._row import case, register
+from .indexing import getitem
 from .shaping import moveaxis, reshape
 
 _op = partial(register, module="fastgrad.nn.functional")
+
+_ROOM, _FEWEST, _MOST = 1 << 19, 8, 64  # bytes of a matrix of windows, and of how many examples it is
 
 # ---------------------------------------------------------------- windows --
 
@@ -87,9 +90,10 @@ def _rows(y, groups):
     return rows.reshape(groups, y.shape[1] // groups, y.shape[0] * math.prod(y.shape[2:]))
 
 
-def _by_example(y, count, sizes):
-    """Matrices of `_rows` as (N, channels, sizes)."""
-    return np.ascontiguousarray(np.moveaxis(y.reshape(y.shape[0] * y.shape[1], *sizes, count), -1, 0))
+def _pieces(count, size):
+    """Slices of so many examples that the matrices of their windows, `size` bytes for each, stay in the cache."""
+    step = min(max(_ROOM // max(size, 1), _FEWEST), _MOST)
+    return [slice(i, i + step) for i in range(0, count, step)]
 
 
 def _pointwise(kernel, stride, padding):
@@ -122,26 +126,35 @@ def _convolution(x, w, stride, padding, dilation, groups):
     rows = w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel))
     if _pointwise(kernel, stride, padding):
         return (rows @ _images_as_rows(x, groups)).reshape(x.shape[0], w.shape[0], *counts)
-    out = rows @ _columns(x, kernel, counts, stride, padding, dilation, groups)
-    return _by_example(out, x.shape[0], counts)
+    out = np.empty((x.shape[0], w.shape[0], *counts), np.result_type(x, w))
+    for piece in _pieces(x.shape[0], rows.size // w.shape[0] * groups * math.prod(counts) * out.itemsize):
+        part = rows @ _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
+        out[piece] = np.moveaxis(part.reshape(w.shape[0], *counts, -1), -1, 0)
+    return out
 
 
 def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
     kernel, counts = w.shape[2:], y.shape[2:]
     rows = np.swapaxes(w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel)), 1, 2)
-    if _pointwise(kernel, stride, padding):
+    if _pointwise(kernel, stride, padding) and tuple(counts) == tuple(sizes):
         return (rows @ _images_as_rows(y, groups)).reshape(y.shape[0], groups * w.shape[1], *counts)
-    columns = rows @ _rows(y, groups)
-    parts = columns.reshape(groups * w.shape[1], *kernel, *counts, y.shape[0])
-    wide = np.zeros((parts.shape[0], *padded_sizes(sizes, padding), y.shape[0]), parts.dtype)
-    for offset in itertools.product(*map(range, kernel)):
-        wide[(slice(None), *window_slices(offset, counts, stride, dilation)[1:])] += parts[(slice(None), *offset)]
-    return np.ascontiguousarray(np.moveaxis(wide[(slice(None), *inside(padding, sizes)[1:])], -1, 0))
+    out = np.empty((y.shape[0], groups * w.shape[1], *sizes), np.result_type(y, w))
+    for piece in _pieces(y.shape[0], out.shape[1] * math.prod(kernel) * math.prod(counts) * out.itemsize):
+        columns = rows @ _rows(y[piece], groups)
+        parts = columns.reshape(out.shape[1], *kernel, *counts, -1)
+        wide = np.zeros((out.shape[1], *padded_sizes(sizes, padding), parts.shape[-1]), out.dtype)
+        for offset in itertools.product(*map(range, kernel)):
+            wide[(slice(None), *window_slices(offset, counts, stride, dilation)[1:])] += parts[(slice(None), *offset)]
+        out[piece] = np.moveaxis(wide[(slice(None), *inside(padding, sizes)[1:])], -1, 0)
+    return out
 
 
 def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
-    columns = _columns(x, kernel, y.shape[2:], stride, padding, dilation, groups)
-    out = _rows(y, groups) @ np.swapaxes(columns, 1, 2)
+    counts = y.shape[2:]
+    out = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups * math.prod(kernel)), np.result_type(x, y))
+    for piece in _pieces(x.shape[0], x.shape[1] * math.prod(kernel) * math.prod(counts) * out.itemsize):
+        columns = _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
+        out += _rows(y[piece], groups) @ np.swapaxes(columns, 1, 2)
     return out.reshape(y.shape[1], x.shape[1] // groups, *kernel)
 
 
@@ -192,6 +205,12 @@ def _into_images(y, w, sizes, options):
     return convolution_input.on((y, w), {"sizes": tuple(sizes), **options})
 
 
+def _results(x, w, y, options):
+    """What multiplies y, which may have fewer windows than there is room for: `output_padding` makes room."""
+    out = convolution.on((x, w), options)
+    return out if tuple(out.shape) == tuple(y.shape) else getitem(out, (..., *(slice(n) for n in y.shape[2:])))
+
+
 def _into_kernels(x, y, kernel, options):
     return convolution_weight.on((x, y), {"kernel": tuple(kernel), **options})
 
@@ -217,6 +236,9 @@ _CALLS = [
 ]  # fmt: skip
 _INPUT_CALLS = [case((x[0], w[0], *_counts(x, w, o)), w, sizes=x[2:], **o) for x, w, o in _CALLS]
 _WEIGHT_CALLS = [case(x, (x[0], w[0], *_counts(x, w, o)), kernel=w[2:], **o) for x, w, o in _CALLS]
+_INPUT_CALLS.append(
+    case((1, 1, 2), (1, 1, 2), sizes=(5,), **_case((1, 1, 5), (1, 1, 2), dilation=2)[2])
+)  # one more fits
 
 # fmt: off
 # ---------------------------------------------------------------- the rows --
@@ -231,7 +253,7 @@ convolution = _op(
 convolution_input = _op(
     "convolution_input", _convolution_input, "y, w; sizes, stride, padding, dilation, groups", saves="y, w",
     linear="each", batch=_batch("convolution_input"),
-    vjp=(lambda g, out, y, w, sizes, **o: convolution.on((g, w), o),
+    vjp=(lambda g, out, y, w, sizes, **o: _results(g, w, y, o),
          lambda g, out, y, w, sizes, **o: _into_kernels(g, y, w.shape[2:], o)),
     cases=_INPUT_CALLS,
     doc="Kernels w put at the windows of images of a size, each times y, and summed: the adjoint of `convolution` in x.")
@@ -239,7 +261,7 @@ convolution_weight = _op(
     "convolution_weight", _convolution_weight, "x, y; kernel, stride, padding, dilation, groups", saves="x, y",
     linear="each", batch=_batch_weight,
     vjp=(lambda g, out, x, y, kernel, **o: _into_images(y, g, x.shape[2:], o),
-         lambda g, out, x, y, kernel, **o: convolution.on((x, g), o)),
+         lambda g, out, x, y, kernel, **o: _results(x, g, y, o)),
     cases=_WEIGHT_CALLS,
     doc="The windows of images x, each times y, and summed: the adjoint of `convolution` in w.")
 # fmt: on

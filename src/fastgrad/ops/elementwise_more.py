@@ -6,6 +6,8 @@ What is said at the top of `elementwise` holds here too. Rows that are no ufuncs
 from __future__ import annotations
 
 import math
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,11 +18,28 @@ from ._doc import doc as _doc
 from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import (
-    INF, LN2, NAN, abs, arctan2, cos, exp, imag, isfinite, isnan, log, real, rint, sin, where,
+    INF,
+    LN2,
+    NAN,
+    _logaddexp_dx,
+    _logaddexp_dy,
+    _no_slope,
+    abs,
+    arctan2,
+    cos,
+    exp,
+    imag,
+    isfinite,
+    isnan,
+    log,
+    real,
+    rint,
+    sin,
+    where,
 )  # fmt: skip
-from .elementwise import _logaddexp_dx, _logaddexp_dy, _no_slope
 from .reductions import all, sum
 from .shaping import expand_dims
+from .spaces import weak
 
 describe({
     "rtol": ("float or array", "How far apart x and y may be, as a part of abs(y)."),
@@ -101,13 +120,25 @@ def _sinc_dx(g, out, x):
     return g * (math.pi * slope)
 
 
-#: Angles and weights of the mean of exp(x * cos(t)) over a circle: `i0`, as good as exact for abs(x) < 800.
+#: Angles for the mean of exp(x * cos(t)) over half a circle: as good as exact for abs(x) < 800.
 _COSINES = np.cos(np.pi * (np.arange(160) + 0.5) / 160)
 
 
+@cache
+def _has_scipy():
+    return find_spec("scipy") is not None
+
+
 def _i0_dx(g, out, x):
-    """The mean of cos(t) * exp(x * cos(t)), which has derivatives of every order."""
-    return g * (sum(_COSINES * exp(expand_dims(x, -1) * _COSINES), axis=-1) / len(_COSINES))
+    """i1; without SciPy the mean of cos(t) * exp(x * cos(t)), which has derivatives of every order."""
+    if _has_scipy() and x.dtype.itemsize <= 8:
+        from .bessel import i1
+
+        return g * i1(x)
+    mean = 0.0
+    for cosines in np.array_split(_COSINES, min(len(_COSINES), 1 + x.size // 10000)):  # not all in memory at once
+        mean = mean + sum(cosines * exp(expand_dims(x, -1) * cosines), axis=-1)
+    return g * (mean / len(_COSINES))
 
 
 def _angle(x, deg=False):
@@ -147,6 +178,14 @@ def _bind_unwrap(p, discont=None, axis=-1, *, period=2 * math.pi):
     return (p,), {"discont": discont, "axis": axis, "period": period}
 
 
+def _bind_divmod(x, y):
+    return weak(x, y), {}
+
+
+def _bind_isclose(x, y, rtol=1e-05, atol=1e-08, equal_nan=False):
+    return weak(x, y), {"rtol": rtol, "atol": atol, "equal_nan": equal_nan}
+
+
 def _paired(name):
     """The rule of a row whose two operands meet element by element."""
 
@@ -181,7 +220,7 @@ logaddexp2  = _op("logaddexp2",  np.logaddexp2,  "x, y", vjp=(_logaddexp2_dx, _l
                          ((1.0, 1.0), (0.5, 0.5)), ((2000.0, 0.0), (1.0, 0.0))],
                   doc=_doc("log2(2**x + 2**y), without overflow.", "logaddexp2([1000.], [1000.])", "tensor([1001.])"))
 divmod      = _op("divmod", lambda x, y: np.divmod(x, y), "x, y", multi=True, named=DivmodResult, saves="out",
-                  batch=_paired("divmod"),
+                  batch=_paired("divmod"), bind=_bind_divmod,
                   vjp=(lambda g, out, x, y: g[1],
                        lambda g, out, x, y: -(g[1] * out[0])),
                   near=((5.1, 5.9), (2.0, 2.2)), cases=[case((2, 3), (3,)), case((), ()), case((0, 2), (2,))],
@@ -287,7 +326,7 @@ real_if_close = _op("real_if_close", _real_if_close, "x; tol=100",
 
 # ---------------------------------------------------------------- no derivative --
 
-isclose      = _op("isclose", np.isclose, "x, y; rtol=1e-05, atol=1e-08, equal_nan=False", vjp=None, batch=_paired("isclose"),
+isclose      = _op("isclose", np.isclose, "x, y; rtol=1e-05, atol=1e-08, equal_nan=False", vjp=None, batch=_paired("isclose"), bind=_bind_isclose,
                    cases=[case((2, 3), (3,)), case(np.array([1.0, 2.0, NAN]), np.array([1.0, 2.1, NAN])),
                           case(np.array([1.0, 2.0, NAN]), np.array([1.0, 2.1, NAN]), rtol=0.1, equal_nan=True),
                           case((), ()), case((0,), (0,), atol=1.0)],

@@ -54,7 +54,7 @@ def _values(x):
 
 def _edges(bins):
     """Bins as NumPy takes them, of which none is a Tensor."""
-    if isinstance(bins, (list, tuple)) and np.ndim(bins) and any(hasattr(b, "detach") for b in bins):
+    if isinstance(bins, (list, tuple)) and any(hasattr(b, "detach") for b in bins):
         return [_edges(b) for b in bins]
     return _values(bins) if hasattr(bins, "detach") else bins
 
@@ -146,7 +146,7 @@ def _bind_histogram2d(x, y, bins=10, range=None, density=None, weights=None):
 def _histogram2d(x, y, bins, range, density, weights):
     if x.shape[0] != y.shape[0]:
         raise ValueError("x and y must have the same length.")
-    if np.ndim(bins) and len(bins) not in (1, 2):
+    if hasattr(bins, "__len__") and not isinstance(bins, str) and len(bins) not in (1, 2):
         bins = [bins, bins]
     counts, edges = _histogramdd(stack((x, y), axis=1), bins, range, density, weights)
     return (counts, *edges)
@@ -162,7 +162,7 @@ _AMONG = np.array([0.1, 0.35, 0.4, 0.9, 1.5])
 
 # fmt: off
 bincount = _op(
-    "bincount", lambda x, minlength: np.bincount(x, minlength=minlength), "x; minlength=0", bind=_bind_bincount,
+    "bincount", lambda x, minlength: np.bincount(x, minlength=minlength), "x; weights=None, minlength=0", bind=_bind_bincount,
     batch=each("bincount"), vjp=None,
     cases=[case(np.array([0, 2, 2, 5])), case(np.array([1, 1]), minlength=4), case(np.zeros(0, int))],
     doc=_doc("How often each of 0, 1, 2 ... is there.", "bincount([0, 2, 2])", "tensor([1, 0, 2])",

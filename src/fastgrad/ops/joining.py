@@ -14,7 +14,7 @@ from ._row import case
 from ._row import register as _op
 from .elementwise import where
 from .indexing import getitem
-from .numeric import strong
+from .linalg import strong
 from .reductions import cumprod
 from .shaping import (
     astype,
@@ -33,6 +33,14 @@ from .shaping import (
 )  # fmt: skip
 
 describe({
+    "block.arrays": ("nested list of array_like", "The blocks."),
+    "broadcast_arrays.args": ("array_like", "Of shapes that broadcast."),
+    "apply_along_axis.func1d": ("callable", "It is given every vector, as a Tensor."),
+    "apply_along_axis.arr": ("array_like", "What the vectors are taken from."),
+    "apply_along_axis.args": ("object", "Further arguments of the function."),
+    "apply_along_axis.kwargs": ("object", "And those by keyword."),
+    "apply_over_axes.func": ("callable", "It is given an array and an axis."),
+    "apply_over_axes.a": ("array_like", "What it is given first."),
     "tree": ("nested list", "How the operands are nested; the public function takes them so."),
     "array_split.axis": ("int", "Axis to cut."),
     "rot90.k": ("int", "How often it is turned."),
@@ -81,7 +89,12 @@ def _each(function):
 
 
 def _given(*xs):
-    return xs, {}
+    return _arrays(xs), {}
+
+
+def _arrays(xs):
+    """Operands each of which gives a result of its own: a scalar, too, is to become a Tensor."""
+    return tuple(strong(x) for x in xs)
 
 
 def _hstack(*xs):
@@ -224,7 +237,7 @@ def _vander(x, N, increasing):
 def _bind_meshgrid(*xi, copy=True, sparse=False, indexing="xy"):
     if indexing not in ("xy", "ij"):
         raise ValueError(f'meshgrid: indexing must be "xy" or "ij", not {indexing!r}')
-    return xi, {"copy": copy, "sparse": sparse, "indexing": indexing}
+    return _arrays(xi), {"copy": copy, "sparse": sparse, "indexing": indexing}
 
 
 def _meshgrid(*xs, copy, sparse, indexing):
@@ -255,9 +268,7 @@ def _ix_dxs(g, out, *xs):
 
 def _batch_ix(many, *xs):
     n = len(xs)
-    return tuple(
-        shaped(x, [-1 if j == i else 1 for j in range(n)]) for i, x in enumerate(every(many, *xs))
-    )
+    return tuple(shaped(x, [-1 if j == i else 1 for j in range(n)]) for i, x in enumerate(every(many, *xs)))
 
 
 # ---------------------------------------------------------------- functions along axes --
@@ -406,7 +417,7 @@ meshgrid = _op(
     doc=_doc("Grids of coordinates from vectors of them: a tuple with one for each.", "meshgrid([1., 2.], [3., 4.])[1]",
              "tensor([[3., 3.],\n        [4., 4.]])"))
 broadcast_arrays = _op(
-    "broadcast_arrays", _broadcast_arrays, "*xs; subok=False", bind=lambda *args, subok=False: (args, {"subok": subok}),
+    "broadcast_arrays", _broadcast_arrays, "*xs; subok=False", bind=lambda *args, subok=False: (_arrays(args), {"subok": subok}),
     multi=True, cases=[case((2, 1), (3,)), case((), (2,)), case((2,)), case((1, 3), (0, 1))],
     doc=_doc("Operands in the shape that they have together: a tuple of views, which repeat elements.",
              "broadcast_arrays([1., 2.], 3.)[1]", "tensor([3., 3.])"))
@@ -420,7 +431,7 @@ apply_along_axis = _op(
     "apply_along_axis", _apply_along_axis, "x; function, axis", bind=_bind_along,
     cases=[case((2, 3), function=lambda v: v * v[0], axis=1), case((3, 2), function=lambda v: (v * v).sum(), axis=0),
            case((2, 3), function=lambda v: v.reshape(3, 1) * v, axis=-1)],
-    doc=_doc("What a function gives for every vector along an axis: ``apply_along_axis(func1d, axis, arr, *args, **kwargs)``.",
+    doc=_doc("What a function gives for every vector along an axis.",
              "apply_along_axis(lambda v: v[0] * v, 1, [[1., 2.], [3., 4.]])", "tensor([[ 1.,  2.],\n        [ 9., 12.]])"))
 apply_over_axes = _op(
     "apply_over_axes", _apply_over_axes, "x; function, axes", bind=_bind_over,

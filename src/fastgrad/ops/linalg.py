@@ -15,6 +15,12 @@ from .shaping import expand_dims, matrix_transpose, reshape, squeeze, transpose
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"  # what einsum's subscripts are made of
 
+
+def strong(x):
+    """x, a Python scalar as an array: NumPy's functions do so before they compute."""
+    return np.asarray(x) if type(x) in (bool, int, float, complex) else x
+
+
 # ---------------------------------------------------------------- matmul --
 # A vector stands for a matrix with one row (left) or one column (right). Batches that were broadcast are
 # summed by the engine.
@@ -89,8 +95,13 @@ def _tensordot_dy(g, out, x, y, axes):
     return transpose(dy, np.argsort(at).tolist())
 
 
+def _scales(x, y):
+    """Whether one of the two is a number, so that `dot` multiplies."""
+    return getattr(x, "ndim", 0) == 0 or getattr(y, "ndim", 0) == 0
+
+
 def _dot_axes(x, y):
-    return 0 if x.ndim == 0 or y.ndim == 0 else ([x.ndim - 1], [max(y.ndim - 2, 0)])
+    return [x.ndim - 1], [max(y.ndim - 2, 0)]
 
 
 def _batch_tensordot(many, x, y, axes):
@@ -106,7 +117,7 @@ def _batch_tensordot(many, x, y, axes):
 
 
 def _batch_dot(many, x, y):
-    x_ndim, y_ndim = x.ndim - many[0], y.ndim - many[1]
+    x_ndim, y_ndim = (getattr(value, "ndim", 0) - is_many for value, is_many in zip((x, y), many))
     if x_ndim == 0 or y_ndim == 0:
         ndim = max(x_ndim, y_ndim)
         return (ranked(x, ndim) if many[0] else x) * (ranked(y, ndim) if many[1] else y)
@@ -131,15 +142,21 @@ def _bind_einsum(*args, optimize=False):
         args = _from_lists(args)
     if not args:
         raise ValueError("einsum: needs a string of subscripts and the operands")
-    return tuple(args[1:]), {"subscripts": args[0], "optimize": optimize}
+    return tuple(strong(x) for x in args[1:]), {"subscripts": args[0], "optimize": optimize}
 
 
 def _from_lists(args):
     """``x, [0, 1], y, [1, 2], [0, 2]`` in the form with a string."""
     pairs = len(args) // 2
-    labels = sorted({i for part in args[1 : 2 * pairs : 2] for i in part if i is not Ellipsis})
+    parts = [[i if i is Ellipsis else int(i) for i in part] for part in (*args[1 : 2 * pairs : 2], *args[2 * pairs :])]
+    labels = sorted({i for part in parts[:pairs] for i in part if i is not Ellipsis})
+    if labels and not 0 <= labels[0] <= labels[-1] < len(_LETTERS):
+        raise ValueError(f"einsum: subscripts of a list must be from 0 to {len(_LETTERS) - 1}, not {labels}")
+    unknown = {i for part in parts[pairs:] for i in part if i is not Ellipsis}.difference(labels)
+    if unknown:
+        raise ValueError(f"einsum: the result has subscripts that no operand has: {sorted(unknown)}")
     letter = {i: _LETTERS[n] for n, i in enumerate(labels)} | {Ellipsis: "..."}
-    words = ["".join(letter[i] for i in part) for part in (*args[1 : 2 * pairs : 2], *args[2 * pairs :])]
+    words = ["".join(letter[i] for i in part) for part in parts]
     text = ",".join(words[:pairs]) + ("->" + words[pairs] if len(args) % 2 else "")
     return (text, *args[0 : 2 * pairs : 2])
 
@@ -159,6 +176,27 @@ def _einsum_words(subscripts, operands):
     return words, right.replace("...", dots)
 
 
+_LARGE = 4096  # products of numbers from which on a better way than NumPy's plain loop is looked for, in backward
+
+
+def _as_matmul(one, two, word, sizes):
+    """The einsum of two terms as a product of matrices, over a batch; None where it is none."""
+    (left, x), (right, y) = one, two
+    whole = all(sizes.get(label, 1) == n for w, v in (one, two) for label, n in zip(w, v.shape))
+    shared = [c for c in left if c in right]
+    batch, summed = [c for c in shared if c in word], [c for c in shared if c not in word]
+    rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
+    if not whole or len({*left}) < len(left) or len({*right}) < len(right) or len(word) != len(batch + rows + columns):
+        return None
+    shape = lambda labels: [sizes.get(c, 1) for c in labels]
+    order = lambda labels, word: [word.index(c) for c in labels]
+    n, m, k = (math.prod(shape(labels)) for labels in (rows, columns, summed))
+    x = reshape(transpose(x, order(batch + rows + summed, left)), (*shape(batch), n, k))
+    y = reshape(transpose(y, order(batch + summed + columns, right)), (*shape(batch), k, m))
+    out = reshape(matmul(x, y), shape(batch + rows + columns))
+    return transpose(out, order(word, batch + rows + columns))
+
+
 def _einsum_dx(i, g, operands, words, right, optimize):
     """One more einsum: g and the other operands, contracted to the labels of operand i.
 
@@ -176,6 +214,12 @@ def _einsum_dx(i, g, operands, words, right, optimize):
             more.append((label, np.ones(n, g.dtype)))
         word += label
     terms = [(right, g), *((w, y) for j, (w, y) in enumerate(zip(words, operands)) if j != i), *more]
+    sizes = {label: n for w, y in terms for label, n in zip(w, y.shape) if n > 1}
+    if math.prod(sizes.values()) >= _LARGE:
+        product = _as_matmul(*terms, word, sizes) if len(terms) == 2 else None
+        if product is not None:
+            return product
+        optimize = optimize or True
     text = ",".join(w for w, _ in terms) + "->" + word
     return einsum(text, *(y for _, y in terms), optimize=optimize)
 
@@ -210,15 +254,15 @@ matmul = _op(
     doc=_doc("Matrix product, over batches: x @ y.", "matmul([[1., 2.], [3., 4.]], [1., 1.])", "tensor([3., 7.])"))
 dot = _op(
     "dot", np.dot, "x, y", saves="x, y", linear="each", batch=_batch_dot,
-    vjp=(lambda g, out, x, y: _tensordot_dx(g, out, x, y, _dot_axes(x, y)),
-         lambda g, out, x, y: _tensordot_dy(g, out, x, y, _dot_axes(x, y))),
+    vjp=(lambda g, out, x, y: g * y if _scales(x, y) else _tensordot_dx(g, out, x, y, _dot_axes(x, y)),
+         lambda g, out, x, y: g * x if _scales(x, y) else _tensordot_dy(g, out, x, y, _dot_axes(x, y))),
     cases=[case((3,), (3,)), case((2, 3), (3, 4)), case((2, 3), (3,)), case((3,), (3, 2)), case((), (2, 3)),
            case((2,), ()), case((), ()),
            case((2, 2, 3), (4, 3, 2)), case((3,), (2, 3, 2))],
     doc=_doc("Dot product as in `numpy.dot`: over the last axis of x and the last but one of y.",
              "dot([1., 2.], [3., 4.])", "tensor(11.)"))
 tensordot = _op(
-    "tensordot", np.tensordot, "x, y; axes=2", vjp=(_tensordot_dx, _tensordot_dy), saves="x, y",
+    "tensordot", np.tensordot, "x, y; axes=2", bind=lambda x, y, axes=2: ((strong(x), strong(y)), {"axes": axes}), vjp=(_tensordot_dx, _tensordot_dy), saves="x, y",
     linear="each", batch=_batch_tensordot,
     cases=[case((2, 3, 4), (3, 4, 2)), case((2, 3), (3, 2), axes=1), case((2,), (3,), axes=0),
            case((2, 3, 4), (4, 2, 5), axes=([0, 2], [1, 0])),

@@ -48,17 +48,20 @@ def _chances_dy(g, out, x, y):
 
 def _huber(x, y, delta):
     d = abs(x - y)
-    return where(d <= delta, 0.5 * square(x - y), delta * (d - 0.5 * delta))
+    small = where(d <= delta, x - y, 0)  # what is squared must not be infinite where it does not count
+    return where(d <= delta, 0.5 * square(small), delta * (d - 0.5 * delta))
 
 
 def _smooth_l1(x, y, beta):
     d = abs(x - y)
-    return d if beta == 0 else where(d < beta, 0.5 / beta * square(x - y), d - 0.5 * beta)
+    if beta == 0:
+        return d
+    return where(d < beta, 0.5 / beta * square(where(d < beta, x - y, 0)), d - 0.5 * beta)
 
 
 def _xlogy(y):
-    """y * log(y), 0 for y <= 0, where it has no slope."""
-    return where(y > 0, y * log(where(y > 0, y, 1)), 0)
+    """y * log(y), and at 0, where it has no slope, 0."""
+    return where(y == 0, 0, y * log(where(y == 0, 1, y)))
 
 
 def _kl_terms(x, y, log_target):

@@ -16,12 +16,10 @@ from ._row import TABLE, Like, case
 from ._row import register as _op
 from .elementwise import conj, divide, negative, remainder, where
 from .indexing import getitem, put_add
-from .linalg import _batch_matmul, _batch_tensordot, _tensordot_dx, _tensordot_dy, matmul
+from .linalg import _batch_matmul, _batch_tensordot, _tensordot_dx, _tensordot_dy, matmul, strong
 from .padding import pad
 from .reductions import sum
-from .shaping import (
-    astype, concat, expand_dims, flip, matrix_transpose, moveaxis, reshape, squeeze, stack,
-)  # fmt: skip
+from .shaping import astype, concat, expand_dims, flip, matrix_transpose, moveaxis, reshape, squeeze, stack
 
 describe({
     "convolve.mode": ('{"full", "same", "valid"}', "Which part of the full convolution to give."),
@@ -31,6 +29,14 @@ describe({
     "axisb": ("int", "Where the vectors of b are."),
     "axisc": ("int", "Where those of the result go."),
     "cross.axis": ("int or None", "All three of them at once."),
+    "interp.x": ("array_like", "Where the values are wanted."),
+    "interp.xp": ("array_like", "Where the points are, in ascending order."),
+    "interp.fp": ("array_like", "The values at the points."),
+    "interp.left": ("array_like or None", "The value to the left of all points; None: the first of fp."),
+    "interp.right": ("array_like or None", "The value to the right of all points; None: the last of fp."),
+    "trapezoid.y": ("array_like", "The values to integrate."),
+    "gradient.f": ("array_like", "The values."),
+    "gradient.varargs": ("array_like", "The distance between neighbours, or, for each axis, that or where they are."),
     "trapezoid.dx": ("float or array", "The distance between the points, where x is not given."),
     "trapezoid.axis": ("int", "Axis to integrate along."),
     "trapezoid.x": ("array_like or None", "Where the points are."),
@@ -40,11 +46,6 @@ describe({
 })  # fmt: skip
 
 # ---------------------------------------------------------------- helpers --
-
-
-def strong(x):
-    """x, a Python scalar as an array: NumPy's functions do so before they compute."""
-    return np.asarray(x) if type(x) in (bool, int, float, complex) else x
 
 
 def values(x):
@@ -86,6 +87,14 @@ def one_by_one(name):
     return batch
 
 
+def _bind_pair(x, y):
+    return (strong(x), strong(y)), {}
+
+
+def _bind_slide(mode):
+    return lambda x, y, mode=mode: ((strong(x), strong(y)), {"mode": mode})
+
+
 # ---------------------------------------------------------------- products of vectors --
 
 
@@ -119,7 +128,9 @@ def _batch_vdot(many, x, y):
 def _vecdot(x, y, axis):
     x, y = strong(x), strong(y)
     if not (x.ndim and y.ndim):
-        raise ValueError(f"vecdot: expected at least one axis of both, got shapes {tuple(x.shape)} and {tuple(y.shape)}")
+        raise ValueError(
+            f"vecdot: expected at least one axis of both, got shapes {tuple(x.shape)} and {tuple(y.shape)}"
+        )
     if axis == -1:
         return sum_of_products(x, y)
     return sum_of_products(moveaxis(x, axis, -1), moveaxis(y, axis, -1))
@@ -157,7 +168,7 @@ def _bind_cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
 def _cross(a, b, axisa, axisb, axisc):
     a, b = strong(a), strong(b)
     if a.ndim < 1 or b.ndim < 1:
-        raise ValueError("cross: at least one operand has no axes")
+        raise ValueError("cross: At least one array has zero dimension")
     a = moveaxis(a, normalize_axis_index(axisa, a.ndim, "axisa"), -1)
     b = moveaxis(b, normalize_axis_index(axisb, b.ndim, "axisb"), -1)
     n, m = a.shape[-1], b.shape[-1]
@@ -287,7 +298,10 @@ def _bind_interp(x, xp, fp, left=None, right=None, period=None):
 def _interp(x, xp, fp, *more, ends):
     kind = np.result_type(strong(fp).dtype, *(strong(v).dtype for v in more if ends != "period")).kind
     kind = strong(fp).dtype.kind if ends == "period" else kind
-    x, xp = (astype(strong(v), np.float64, copy=False) for v in (x, xp))
+    x, xp = strong(x), strong(xp)
+    if "c" in (x.dtype.kind, xp.dtype.kind):
+        raise TypeError("interp: x and xp must be real, not complex")
+    x, xp = (astype(v, np.float64, copy=False) for v in (x, xp))
     fp = astype(strong(fp), np.complex128 if kind == "c" else np.float64, copy=False)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError(f"interp: the points must be vectors, not of shapes {tuple(xp.shape)} and {tuple(fp.shape)}")
@@ -333,6 +347,10 @@ def _between(x, xp, fp):
     start = getitem(xp, j)
     width = getitem(xp, j + 1) - start
     return j, outside, (x - start) / width, (getitem(fp, j + 1) - getitem(fp, j)) / width
+
+
+def _interp_between(x, xp, fp, left, right):
+    return np.interp(x, xp, fp, np.asarray(left).item(), np.asarray(right).item())
 
 
 def _interp_dx(g, out, x, xp, fp, left, right):
@@ -399,7 +417,8 @@ def _trapezoid(*operands, spacing, axis):
     elif spacing == "x":
         x = strong(operands[1])
         along = 0 if x.ndim == 1 else axis
-        steps = getitem(x, at(x.ndim, along, slice(1, None))) - getitem(x, at(x.ndim, along, slice(-1)))
+        one, two = (getitem(x, at(x.ndim, along, part)) for part in (slice(-1), slice(1, None)))
+        steps = two != one if x.dtype.kind == "b" else two - one
         if x.ndim == 1:
             steps = reshape(steps, [-1 if i == axis else 1 for i in range(y.ndim)])
     both = getitem(y, at(y.ndim, axis, slice(1, None))) + getitem(y, at(y.ndim, axis, slice(-1)))
@@ -422,13 +441,14 @@ def _spacings(f, axes, given):
     for axis, x in zip(axes, given):
         x = strong(x)
         if x.ndim > 1:
-            raise ValueError(f"gradient: spacings are numbers or vectors, not of shape {tuple(x.shape)}")
+            raise ValueError(f"gradient: distances must be either scalars or 1d, not of shape {tuple(x.shape)}")
         if x.ndim == 1:
             if x.shape[0] != f.shape[axis]:
                 raise ValueError(f"gradient: {x.shape[0]} places for the {f.shape[axis]} elements of axis {axis}")
             x = astype(x, np.float64) if x.dtype.kind in "iu" else x
             steps = x[1:] - x[:-1]
-            known = None if getattr(x, "requires_grad", False) else values(steps)
+            tracked = getattr(x, "requires_grad", False) or hasattr(type(x), "_lifts")
+            known = None if tracked else values(steps)
             x = steps[0] if known is not None and known.size and (known == known[0]).all() else steps
         found.append(x)
     return found
@@ -491,14 +511,14 @@ outer = _op(
     doc=_doc("The products of every element of a and every one of b, as a matrix.", "outer([1., 2.], [3., 4.])",
              "tensor([[3., 4.],\n        [6., 8.]])"))
 inner = _op(
-    "inner", np.inner, "x, y", saves="x, y", linear="each", batch=_batch_inner,
+    "inner", np.inner, "x, y", bind=_bind_pair, saves="x, y", linear="each", batch=_batch_inner,
     vjp=(lambda g, out, x, y: _tensordot_dx(g, out, x, y, _inner_axes(x, y)),
          lambda g, out, x, y: _tensordot_dy(g, out, x, y, _inner_axes(x, y))),
     cases=[case((3,), (3,)), case((2, 3), (4, 3)), case((2, 3), (3,)), case((3,), (2, 3)), case((), (2, 3)), case((2,), ()),
            case((), ()), case((2, 2, 3), (4, 3)), case((0,), (0,))],
     doc=_doc("Sum of products over the last axes, without conjugation.", "inner([1., 2.], [3., 4.])", "tensor(11.)"))
 vdot = _op(
-    "vdot", np.vdot, "x, y", saves="x, y", linear="each", holomorphic=False, batch=_batch_vdot,
+    "vdot", np.vdot, "x, y", bind=_bind_pair, saves="x, y", linear="each", holomorphic=False, batch=_batch_vdot,
     vjp=(lambda g, out, x, y: conj(g) * reshape(y, x.shape), lambda g, out, x, y: g * reshape(x, y.shape)),
     cases=[case((3,), (3,)), case((2, 3), (2, 3)), case((2, 3), (6,)), case((), ()), case((0,), (0,))],
     doc=_doc("Sum of the products of the conjugate of x and y, both flattened.", "vdot([1., 2.], [3., 4.])", "tensor(11.)"))
@@ -543,11 +563,11 @@ cross = _op(
 _SLIDES = [case(x, y, mode=mode) for mode in ("full", "same", "valid")
            for x, y in [((5,), (3,)), ((4,), (2,)), ((2,), (5,)), ((3,), (6,)), ((1,), (1,))]]
 convolve = _op(
-    "convolve", _convolve, "x, y; mode='full'", saves="x, y", linear="each", batch=_batch_convolve,
+    "convolve", _convolve, "x, y; mode='full'", bind=_bind_slide("full"), saves="x, y", linear="each", batch=_batch_convolve,
     vjp=(_convolve_dx, _convolve_dy), cases=_SLIDES,
     doc=_doc("Discrete convolution of two vectors.", "convolve([1., 2., 3.], [1., 1.])", "tensor([1., 3., 5., 3.])"))
 correlate = _op(
-    "correlate", _correlate, "x, y; mode='valid'", saves="x, y", linear="each", holomorphic=False, batch=_batch_correlate,
+    "correlate", _correlate, "x, y; mode='valid'", bind=_bind_slide("valid"), saves="x, y", linear="each", holomorphic=False, batch=_batch_correlate,
     vjp=(_correlate_dx, _correlate_dy), cases=_SLIDES,
     doc=_doc("Correlation of two vectors, the second conjugated.", "correlate([1., 2., 3.], [0., 1.])", "tensor([2., 3.])"))
 interp_order = _op(
@@ -558,7 +578,7 @@ interp_cells = _op(
     cases=[case((5,), _XP), case((2, 3), _XP), case((), _XP), case((3,), np.array([0.5]))],
     doc="Which two of the points xp each x lies between, the number of the first.")
 interp_between = _op(
-    "interp_between", np.interp, "x, xp, fp, left, right", saves="x, xp, fp", batch=_batch_interp,
+    "interp_between", _interp_between, "x, xp, fp, left, right", saves="x, xp, fp", batch=_batch_interp,
     vjp=(_interp_dx, _interp_dxp, _interp_dfp,
          lambda g, out, x, xp, fp, left, right: where(x < getitem(xp, 0), g, 0.0),
          lambda g, out, x, xp, fp, left, right: where(x > getitem(xp, -1), g, 0.0)),
@@ -586,7 +606,7 @@ trapezoid = _op(
 gradient = _op(
     "gradient", _gradient, "*operands; axis=None, edge_order=1", bind=_bind_gradient,
     cases=[case((5,)), case((3, 4), axis=0), case((3, 4), axis=-1, edge_order=2), case((5,), 0.5), case((5,), 2.0, edge_order=2),
-           case((4,), _XP), case((4,), _XP, edge_order=2), case((3, 4), _XP, axis=1), case((3, 4)), case((3, 4), 0.5, _XP),
+           case((4,), _XP), case((4,), _XP, edge_order=2), case((3, 4), _XP, axis=1), case((2, 3)), case((2, 4), 0.5, _XP),
            case((3, 3), 0.5, 0.25, edge_order=2), case((4,), np.array([0.0, 1.0, 2.0, 3.0])), case((2,))],
     doc=_doc("Slopes along axes, by differences of neighbours: one Tensor, or one for each of several axes.",
              "gradient([1., 2., 4.])", "tensor([1. , 1.5, 2. ])",

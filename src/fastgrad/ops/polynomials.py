@@ -15,14 +15,19 @@ from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import divide, negative, real, sqrt
 from .joining import _atleast_1d, vander
-from .linalg import matmul
-from .numeric import convolve, one_by_one, strong, values
+from .linalg import matmul, strong
+from .numeric import convolve, one_by_one, values
 from .reductions import sum
 from .shaping import astype, concat, expand_dims, matrix_transpose, reshape, zeros_like
 
 describe({
     "polyder.m": ("int", "How often to differentiate."),
     "polyint.m": ("int", "How often to integrate."),
+    "polyint.p": ("array_like", "The coefficients."),
+    "polyint.k": ("array_like or None", "The constants of integration; None: 0."),
+    "polyfit.x": ("array_like", "Where the points are."),
+    "polyfit.y": ("array_like", "Their values, a vector or the columns of a matrix."),
+    "polyfit.w": ("array_like or None", "Their weights."),
     "deg": ("int", "Degree of the polynomial."),
     "polyfit.rcond": ("float or None", "Singular values smaller than this, relative to the largest, are left out."),
     "full": ("bool", "Give residuals, rank, singular values and rcond as well."),
@@ -46,6 +51,12 @@ def _length(name, p):
     return p.shape[0]
 
 
+def _vector(name, p):
+    if _length(name, p) >= 0 and p.ndim > 1:
+        raise ValueError(f"{name}: expected a vector of coefficients, got shape {tuple(p.shape)}")
+    return p
+
+
 # ---------------------------------------------------------------- derivative and integral --
 
 
@@ -53,6 +64,7 @@ def _polyder(p, m):
     m = int(m)
     if m < 0:
         raise ValueError("polyder: m must not be negative (see polyint)")
+    p = _vector("polyder", strong(p))
     for _ in range(m):
         p = p[:-1] * np.arange(p.shape[0] - 1, 0, -1)
     return p
@@ -66,7 +78,7 @@ def _polyint(p, *k, m):
     m = int(m)
     if m < 0:
         raise ValueError("polyint: m must not be negative (see polyder)")
-    p = strong(p)
+    p = _vector("polyint", strong(p))
     k = _atleast_1d(k[0]) if k else np.zeros(m)
     if k.shape[0] == 1 and m > 1:
         k = k[0] * np.ones(m)
@@ -116,7 +128,9 @@ def _polymul(a, b):
 
 
 def _polydiv(u, v):
-    u, v = _atleast_1d(u) + 0.0, _atleast_1d(v) + 0.0
+    u, v = (_vector("polydiv", _atleast_1d(x)) + 0.0 for x in (u, v))
+    if not (u.shape[0] and v.shape[0]):
+        raise IndexError("polydiv: a polynomial has no coefficients")
     dtype = np.result_type(u.dtype, v.dtype)
     m, n = u.shape[0] - 1, v.shape[0] - 1
     scale, r = 1.0 / v[:1], astype(u, dtype, copy=False)
@@ -145,7 +159,7 @@ def _poly(x):
         x = TABLE["eigvals"](x)
     elif x.ndim != 1:
         raise ValueError(f"poly: expected a vector or a square matrix, got shape {tuple(x.shape)}")
-    dtype = np.promote_types(x.dtype, np.float64) if x.dtype.kind in "biu" else x.dtype
+    dtype = np.dtype(np.mintypecode(x.dtype.char))
     if x.shape[0] == 0:
         return astype(sum(x), np.float64) + 1.0
     x = astype(x, dtype, copy=False)
@@ -225,7 +239,7 @@ polyder = _op(
 polyint = _op(
     "polyint", _polyint, "*operands; m=1", bind=_bind_polyint,
     cases=[case((3,)), case((3,), m=2), case((3,), m=0), case((2,), k=1.0), case((2,), m=2, k=np.array([1.0, 2.0]))],
-    doc=_doc("The coefficients of an integral of a polynomial: ``polyint(p, m=1, k=None)``, with k the constants.",
+    doc=_doc("The coefficients of an integral of a polynomial.",
              "polyint([2., 2.])", "tensor([1., 2., 0.])"))
 polyadd = _op(
     "polyadd", _polyadd, "a, b", cases=[case((3,), (3,)), case((2,), (4,)), case((3,), (1,)), case((), (2,))],
@@ -253,6 +267,6 @@ polyfit = _op(
     "polyfit", _polyfit, "*operands; deg, rcond=None, full=False, cov=False", bind=_bind_polyfit,
     cases=[case(_TIMES, (6,), deg=2), case(_TIMES, (6, 2), deg=1), case(_TIMES, (6,), deg=1, w=np.array([1.0, 2, 1, 0.5, 1, 1])),
            case(_TIMES, (6,), deg=1, cov=True), case(_TIMES, (6,), deg=1, cov="unscaled")],
-    doc=_doc("The polynomial of a degree that fits points best: ``polyfit(x, y, deg, rcond=None, full=False, w=None, cov=False)``.",
+    doc=_doc("The polynomial of a degree that fits points best.",
              "polyfit([0., 1., 2.], [1., 3., 5.], 1).round(3)", "tensor([2., 1.])"))
 # fmt: on

@@ -81,7 +81,9 @@ def _window_spread(y, sizes, kernel, stride, padding, dilation):
     for i in range(n):
         axis = y.ndim - n + i
         lead = (slice(None),) * axis
-        wide = np.zeros((*y.shape[:axis], *padded_sizes(sizes[i : i + 1], padding[i : i + 1]), *y.shape[axis + 1 :]), y.dtype)
+        wide = np.zeros(
+            (*y.shape[:axis], *padded_sizes(sizes[i : i + 1], padding[i : i + 1]), *y.shape[axis + 1 :]), y.dtype
+        )
         for k in range(kernel[i]):
             part = window_slices((k,), y.shape[axis : axis + 1], stride[i : i + 1], dilation[i : i + 1])[1:]
             wide[(*lead, *part)] += y
@@ -119,29 +121,49 @@ def _window_argmax(x, kernel, stride, padding, dilation):
     return where
 
 
+def _flat_places(where, sizes, kernel, stride, padding, dilation):
+    """Where in the padded images, all of them in one dimension, the places of the windows are."""
+    wide = padded_sizes(sizes, padding)
+    counts = where.shape[where.ndim - len(kernel) :]
+    table, starts = np.zeros((), np.intp), np.zeros((), np.intp)  # of the places of a window, and of the windows
+    for n, k, s, d, count in zip(wide, kernel, stride, dilation, counts):
+        table = table[..., None] * n + np.arange(k) * d
+        starts = starts[..., None] * n + np.arange(count) * s
+    places = table.reshape(-1)[where]
+    places += starts
+    lead = places.reshape(-1, *counts)
+    lead += np.arange(len(lead)).reshape(-1, *(1,) * len(counts)) * math.prod(wide)
+    return lead.reshape(-1)
+
+
 def _window_pick(x, where, kernel, stride, padding, dilation):
     x, where = np.asarray(x), np.asarray(where)
-    wide = _padded(x, padding, 0)
-    counts = where.shape[where.ndim - len(kernel) :]
-    out = np.zeros(where.shape, x.dtype)
-    for number, offset in _places(kernel):
-        np.copyto(out, wide[window_slices(offset, counts, stride, dilation)], where=where == number)
-    return out
+    sizes = x.shape[x.ndim - len(kernel) :]
+    places = _flat_places(where, sizes, kernel, stride, padding, dilation)
+    return _padded(x, padding, 0).reshape(-1)[places].reshape(where.shape)
 
 
 def _window_put(y, where, sizes, kernel, stride, padding, dilation):
     y, where = np.asarray(y), np.asarray(where)
-    counts = where.shape[where.ndim - len(kernel) :]
-    wide = np.zeros((*where.shape[: where.ndim - len(kernel)], *padded_sizes(sizes, padding)), y.dtype)
-    apart = all(s > d * (k - 1) for s, k, d in zip(stride, kernel, dilation))  # no two windows share an element
-    zero = y.dtype.type(0)
-    for number, offset in _places(kernel):
-        part = wide[window_slices(offset, counts, stride, dilation)]
-        if apart:
-            part[...] = np.where(where == number, y, zero)
-        else:
-            part += np.where(where == number, y, zero)
-    return np.ascontiguousarray(wide[inside(padding, sizes)])
+    shape = (*where.shape[: where.ndim - len(kernel)], *padded_sizes(sizes, padding))
+    places = _flat_places(where, sizes, kernel, stride, padding, dilation)
+    if all(s > d * (k - 1) for s, k, d in zip(stride, kernel, dilation)):  # no two windows share an element
+        wide = np.zeros(math.prod(shape), y.dtype)
+        wide[places] = y.reshape(-1)
+    else:
+        wide = _added(y.reshape(-1), places, math.prod(shape))
+    return np.ascontiguousarray(wide.reshape(shape)[inside(padding, sizes)])
+
+
+def _added(y, places, size):
+    """Numbers added up at their places."""
+    if y.dtype.char in "efd":
+        return np.bincount(places, y, size).astype(y.dtype, copy=False)
+    if y.dtype.char in "FD":
+        return (np.bincount(places, y.real, size) + 1j * np.bincount(places, y.imag, size)).astype(y.dtype, copy=False)
+    wide = np.zeros(size, y.dtype)
+    np.add.at(wide, places, y)
+    return wide
 
 
 # ---------------------------------------------------------------- formulas --

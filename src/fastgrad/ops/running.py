@@ -11,8 +11,8 @@ from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case
 from ._row import register as _op
-from .elementwise import exp, isnan, not_equal, where
-from .reductions import _along, _delayed, cumprod, cumsum, recurrence
+from .elementwise import exp, isnan, not_equal, real, where
+from .reductions import _along, cumprod, cumsum, recurrence
 from .shaping import astype, broadcast_to, concat, flip, reshape
 from .sorting import add_along_axis, take_along_axis
 
@@ -25,6 +25,8 @@ describe({
     "include_initial": ("bool", "Begin with what nothing adds up to."),
     "diff.axis": ("int", "Axis to run along."),
     "n": ("int", "How many times."),
+    "prepend": ("array or None", "What is put before x first."),
+    "append": ("array or None", "What is put after x first."),
     "to_end": ("array or None", "What comes after the differences."),
     "to_begin": ("array or None", "What comes before them."),
 })  # fmt: skip
@@ -50,10 +52,9 @@ def _logcumsumexp(x, axis):
     x, axis = (np.ravel(x), 0) if axis is None else (np.asarray(x), axis)
     if x.dtype.kind != "c":
         return _running(np.logaddexp)(x if x.dtype.kind == "f" else x.astype(float), axis)
-    rows, step = np.moveaxis(x, axis, 0).copy() if x.ndim else x.reshape(1).copy(), 1
-    while step < len(rows):  # by doubling, as `recurrence`
-        rows[step:] = _pairwise_logaddexp(rows[step:], rows[:-step])
-        step *= 2
+    rows = np.moveaxis(x, axis, 0).copy() if x.ndim else x.reshape(1).copy()
+    for i in range(1, len(rows)):  # one after the other, as in PyTorch, which the imaginary parts depend on
+        rows[i] = _pairwise_logaddexp(rows[i - 1], rows[i])
     return np.moveaxis(rows, 0, axis) if x.ndim else rows.reshape(())
 
 
@@ -83,12 +84,12 @@ def _logcumsumexp_dx(g, out, x, axis):
     shape = x.shape
     x, axis = _along(x, axis)
     out = reshape(where(out == -math.inf, 0.0, out), x.shape)
-    turned = flip(out, axis)
-    shrink = exp(turned - _delayed(turned, axis, 0))
-    if x.dtype.kind != "c":
-        shrink = where(flip(reshape(x, x.shape), axis) == math.inf, 1.0, shrink)
-    later = flip(recurrence(shrink, flip(reshape(g, x.shape), axis), axis), axis)
-    return reshape(later * exp(x - out), shape)
+    later = flip(out, axis)
+    lead = (slice(None),) * axis
+    earlier = concat((later[(*lead, slice(0, 1))], later[(*lead, slice(0, -1))]), axis)
+    step = where(real(later) == math.inf, 0.0, later - earlier)
+    given = flip(recurrence(exp(step), flip(reshape(g, x.shape), axis), axis), axis)
+    return reshape(given * exp(x - out), shape)
 
 
 def _only_axis(name, x, axis):
@@ -209,12 +210,10 @@ cumulative_prod = _op(
     cases=[case((4,)), case((2, 3), axis=0), case((2, 3), axis=-1, include_initial=True), case((0,), include_initial=True)],
     doc=_doc("Running product.", "cumulative_prod([1., 2., 3.], include_initial=True)", "tensor([1., 1., 2., 6.])"))
 diff = _op(
-    "diff", _diff, "x; n=1, axis=-1", bind=_bind_diff, cases=_DIFF,
-    doc=_doc("Each element less the one before it, n times over.", "diff([1., 3., 7.])", "tensor([2., 4.])",
-             "`prepend` and `append` are put before and after x first."))
+    "diff", _diff, "x; n=1, axis=-1, prepend=None, append=None", bind=_bind_diff, cases=_DIFF,
+    doc=_doc("Each element less the one before it, n times over.", "diff([1., 3., 7.])", "tensor([2., 4.])"))
 ediff1d = _op(
-    "ediff1d", _ediff1d, "x", bind=_bind_ediff1d,
+    "ediff1d", _ediff1d, "x; to_end=None, to_begin=None", bind=_bind_ediff1d,
     cases=[case((5,)), case((2, 3)), case((1,)), case((0,)), case((3,), to_end=np.array([1.0, 2.0]), to_begin=7.0)],
-    doc=_doc("Each element of the flattened array less the one before it.", "ediff1d([1., 3., 7.])", "tensor([2., 4.])",
-             "`to_end` and `to_begin` are put after and before the differences."))
+    doc=_doc("Each element of the flattened array less the one before it.", "ediff1d([1., 3., 7.])", "tensor([2., 4.])"))
 # fmt: on

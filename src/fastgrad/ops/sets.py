@@ -168,7 +168,7 @@ intersection = _op(
     doc="The distinct values that x and y have both, and where they are.")
 
 unique = _op(
-    "unique", _unique, "x; return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True",
+    "unique", _unique, "x; return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True",
     bind=_bind_unique,
     cases=[case(_TWICE, return_counts=True), case((4,), return_index=True, return_inverse=True, return_counts=True),
            *_DISTINCT, case((2, 3), return_inverse=True)],

@@ -28,6 +28,9 @@ describe({
     "topk.axis": ("int or None", "Axis to search; None: the flattened array."),
     "lexsort.axis": ("int", "Axis to sort along."),
     "kind": ("str or None", "Which algorithm, as in `numpy.sort`."),
+    "order": ("None", "There are no fields to order by."),
+    "stable": ("bool or None", "Keep equal elements in their order; `argsort` does unless told not to."),
+    "sorter": ("array of int or None", "What puts `a` in order, where it is not."),
     "descending": ("bool", "From the largest to the smallest."),
     "kth": ("int or sequence of int", "Which places are to hold what they would if all was sorted."),
     "topk.k": ("int", "How many."),
@@ -80,13 +83,27 @@ def _no_order(name, order):
 
 def _add_along(g, indices, shape, axis, once):
     g = np.asarray(g)
-    total = np.zeros(int(np.prod(shape)), g.dtype)
+    size = int(np.prod(shape))
     places = np.broadcast_to(_places(shape, np.asarray(indices), axis), g.shape).reshape(-1)
     if once:
+        total = np.zeros(size, g.dtype)
         total[places] = g.reshape(-1)
     else:
-        np.add.at(total, places, g.reshape(-1))
+        total = _summed(places, g.reshape(-1), size)
     return total.reshape(shape)
+
+
+def _summed(places, values, size):
+    """The sums of the values that go to each place. `bincount` adds in double precision, several times faster."""
+    if values.dtype.char in "efd":
+        return np.bincount(places, values, size).astype(values.dtype, copy=False)
+    if values.dtype.char in "FD":
+        total = np.empty(size, values.dtype)
+        total.real, total.imag = (np.bincount(places, part, size) for part in (values.real, values.imag))
+        return total
+    total = np.zeros(size, values.dtype)
+    np.add.at(total, places, values)
+    return total
 
 
 def _put_along(x, indices, values, axis):
@@ -109,6 +126,37 @@ def _argsort(x, axis, kind, descending):
     return x.shape[axis] - 1 - np.flip(np.argsort(np.flip(x, axis), axis=axis, kind=kind), axis)
 
 
+_FEW = 8  # places up to which each is searched for on its own, where a row is longer than `_SHORT`
+_SHORT = 256
+
+
+def _same(x, value):
+    """Where x is a value of its row; nan is nan."""
+    found = x == value
+    return found | (np.isnan(x) & np.isnan(value)) if x.dtype.kind in "fc" else found
+
+
+def _beyond(x, value, largest):
+    """Where x comes after a value of its row in a descending sort, or before it in an ascending one; nan is largest."""
+    if x.dtype.kind not in "fc":
+        return x > value if largest else x < value
+    none = np.isnan(value)
+    return ~none & ((x > value) | np.isnan(x)) if largest else (x < value) | (none & ~np.isnan(x))
+
+
+def _ranked(x, kth):
+    """Where in each row the k-th smallest elements are, of equal ones as a stable sort has them; without a sort."""
+    x = np.asarray(x)
+    if len(kth) > _FEW or x.shape[-1] <= _SHORT:
+        return np.argsort(x, axis=-1, kind="stable")[..., kth]
+    found = []
+    for k, value in zip(kth, np.moveaxis(np.partition(x, kth, axis=-1)[..., kth], -1, 0)):
+        equal = _same(x, value[..., None])
+        before = np.count_nonzero(_beyond(x, value[..., None], False), axis=-1, keepdims=True)
+        found.append(np.argmax(np.cumsum(equal, axis=-1) == k - before + 1, axis=-1))
+    return np.stack(found, axis=-1)
+
+
 def _outermost(x, k, axis, largest):
     """Where the k largest or smallest elements are, the outermost first and the first of equals first."""
     x = np.asarray(x)
@@ -116,7 +164,17 @@ def _outermost(x, k, axis, largest):
     n = x.shape[axis]
     if not 0 <= k <= n:
         raise ValueError(f"topk: k={k} is not between 0 and {n}, the length of axis {axis}")
-    return np.take(_argsort(x, axis, "stable", largest), np.arange(k), axis=axis)
+    if n <= _SHORT or k == 0 or k > n // 4:
+        return np.take(_argsort(x, axis, "stable", largest), np.arange(k), axis=axis)
+    rows = np.moveaxis(x, axis, -1)
+    last = n - k if largest else k - 1
+    value = np.partition(rows, last, axis=-1)[..., last, None]
+    beyond, equal = _beyond(rows, value, largest), _same(rows, value)
+    missing = k - np.count_nonzero(beyond, axis=-1, keepdims=True)
+    chosen = beyond | (equal & (np.cumsum(equal, axis=-1) <= missing))
+    places = np.nonzero(chosen)[-1].reshape(*rows.shape[:-1], k)
+    order = _argsort(np.take_along_axis(rows, places, axis=-1), -1, "stable", largest)
+    return np.moveaxis(np.take_along_axis(places, order, axis=-1), -1, axis)
 
 
 def _searchsorted(a, v, side, sorter):
@@ -155,6 +213,10 @@ def _bind_partition(x, kth, axis=-1, kind="introselect", order=None):
 
 def _bind_isin(x, values, assume_unique=False, invert=False, *, kind=None):
     return (x, values), {"assume_unique": assume_unique, "invert": invert}
+
+
+def _as_complex(x):
+    return x if x.dtype.kind == "c" else astype(x, {"g": "G"}.get(x.dtype.char, "F" if x.dtype.char in "bhBH" else "D"))
 
 
 # ---------------------------------------------------------------- formulas --
@@ -336,20 +398,24 @@ still_there = _op(
 # ---------------------------------------------------------------- in order --
 
 sort = _op(
-    "sort", _sort, "x; axis=-1, kind=None, descending=False", bind=_bind_sort,
+    "sort", _sort, "x; axis=-1, kind=None, order=None, *, stable=None, descending=False", bind=_bind_sort,
     jvp=_sort_jvp, batch=over_axis("sort"),
     vjp=_sort_dx, saves="x", cases=_SORT,
     kinks=[(([2.0, 1.0, 2.0],), ([1.0, 1.0, 1.0],))],
     doc=_doc("The elements along an axis in order, nan last (first, if descending).", "sort([3., 1., 2.])",
              "tensor([1., 2., 3.])"))
+sort_complex = _op(
+    "sort_complex", lambda x: _as_complex(sort(x)), "x", cases=[case((4,)), case((2, 3))],
+    doc=_doc("The elements along the last axis in order, as complex numbers.", "sort_complex([2., 1.])",
+             "tensor([1.+0.j, 2.+0.j])"))
 argsort = _op(
-    "argsort", _argsort, "x; axis=-1, kind='stable', descending=False", bind=_bind_argsort,
+    "argsort", _argsort, "x; axis=-1, kind=None, order=None, *, stable=None, descending=False", bind=_bind_argsort,
     batch=over_axis("argsort"),
     vjp=None, cases=_SORT,
     doc=_doc("Where the elements that `sort` gives come from; of equal ones, the first comes first.",
              "argsort([3., 1., 2.])", "tensor([1, 2, 0])"))
 partition = _op(
-    "partition", lambda x, kth, axis: np.partition(x, kth, axis=axis), "x; kth, axis=-1", bind=_bind_partition,
+    "partition", lambda x, kth, axis: np.partition(x, kth, axis=axis), "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
     batch=over_axis("partition"),
     vjp=_partition_dx, saves="out, x",
     cases=[case((5,), kth=2, axis=-1), case((2, 6), kth=(1, 4), axis=1), case((4, 3), kth=-2, axis=0),
@@ -357,7 +423,7 @@ partition = _op(
     doc=_doc("The elements with the k-th smallest in its place, smaller ones before it and larger ones after.",
              "partition([3., 1., 2.], 1)", "tensor([1., 2., 3.])"))
 argpartition = _op(
-    "argpartition", lambda x, kth, axis: np.argpartition(x, kth, axis=axis), "x; kth, axis=-1", bind=_bind_partition,
+    "argpartition", lambda x, kth, axis: np.argpartition(x, kth, axis=axis), "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
     batch=over_axis("argpartition"),
     vjp=None,
     cases=[case((5,), kth=2, axis=-1), case((2, 6), kth=(1, 4), axis=1), case((2, 3), kth=3, axis=None)],
@@ -368,6 +434,10 @@ lexsort = _op(
     cases=[case((4,), np.array([1, 0, 1, 0])), case((2, 3), (2, 3), axis=0), case((3,))],
     doc=_doc("The order by the last of the keys, and, where that is equal, by those before it.",
              "lexsort([[3, 2, 1], [0, 1, 0]])", "tensor([2, 0, 1])"))
+ranked_places = _op(
+    "ranked_places", _ranked, "x; kth", batch="same", vjp=None,
+    cases=[case((5,), kth=(2, 4)), case((2, 300), kth=(150,))],
+    doc="Where in each row, which is the last axis, the k-th smallest elements are.")
 topk_places = _op(
     "topk_places", _outermost, "x; k, axis, largest", batch=over_axis("topk_places"), vjp=None,
     cases=[case((5,), k=2, axis=0, largest=True), case((2, 3), k=2, axis=None, largest=False)],
@@ -396,7 +466,7 @@ digitize = _op(
     doc=_doc("The number of the bin that each element is in.", "digitize([0.5, 2.5], [0., 1., 2.])", "tensor([1, 3])"))
 isin = _op(
     "isin", lambda x, values, assume_unique, invert: np.isin(x, values, assume_unique=assume_unique, invert=invert),
-    "x, values; assume_unique=False, invert=False", bind=_bind_isin,
+    "x, values; assume_unique=False, invert=False, *, kind=None", bind=_bind_isin,
     batch=_batch_isin, vjp=None,
     cases=[case(np.array([[1, 2], [3, 4]]), np.array([2, 3, 7])), case(np.array([1.0, 2.0]), np.array([2.0]), invert=True),
            case((), (3,))],

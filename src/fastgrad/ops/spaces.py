@@ -29,20 +29,31 @@ def _options(num, endpoint, dtype, axis):
     return {"num": num, "endpoint": endpoint, "dtype": None if dtype is None else np.dtype(dtype), "axis": axis}
 
 
+def weak(*values):
+    """Python scalars in the dtype that they have beside the others."""
+    known = [value.dtype for value in values if hasattr(value, "dtype")]
+    scalars = [value for value in values if type(value) in (int, float, complex)]
+    if not known or len(known) + len(scalars) < len(values):
+        return values
+    return tuple(v if hasattr(v, "dtype") else np.asarray(v, np.result_type(*known, v)) for v in values)
+
+
 def _bind_linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0, *, device=None):
     if retstep:
         raise TypeError("linspace: retstep=True is not supported; the step is (stop - start) / (num - 1)")
     if device not in (None, "cpu"):
         raise ValueError(f"linspace: device must be 'cpu' or None, not {device!r}")
-    return (start, stop), _options(num, endpoint, dtype, axis)
+    return weak(start, stop), _options(num, endpoint, dtype, axis)
 
 
 def _bind_logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0):
-    return (start, stop, base), _options(num, endpoint, dtype, axis)
+    ends = (start, stop, base)
+    ends = weak(*ends) if np.ndim(base) == 0 else [v if hasattr(v, "dtype") else np.asarray(v) for v in ends]
+    return tuple(ends), _options(num, endpoint, dtype, axis)
 
 
 def _bind_geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
-    return (start, stop), _options(num, endpoint, dtype, axis)
+    return weak(start, stop), _options(num, endpoint, dtype, axis)
 
 
 def _shares(g, endpoint, axis):

@@ -32,6 +32,7 @@ SQRT_TWO_PI = math.sqrt(2 * math.pi)
 HALF_SQRT_PI = math.sqrt(math.pi) / 2
 DEGREE = math.pi / 180
 INF = math.inf
+NAN = math.nan
 _POSITIVE = (0.3, 3.0)
 _UNIT = (0.1, 0.9)
 
@@ -179,6 +180,24 @@ def _gamma_density(a, x):
 
 def _beta_density(a, b, x):
     return exp(xlogy(a - 1, x) + xlog1py(b - 1, -x) - betaln(a, b))
+
+
+def _chi_square_density(v, x):
+    return 0.5 * _gamma_density(0.5 * v, 0.5 * x)
+
+
+def _student_density(df, t):
+    return exp(-0.5 * (df + 1) * log1p(t * t / df) - betaln(0.5 * df, 0.5)) / sqrt(df)
+
+
+def _f_density(dfn, dfd, x):
+    """x turned into a variable of a beta distribution, and what that turn stretches."""
+    whole = dfd + dfn * x
+    return _beta_density(0.5 * dfn, 0.5 * dfd, dfn * x / whole) * (dfn * dfd / (whole * whole))
+
+
+def _poisson_mass(k, m):
+    return exp(xlogy(k, m) - m - gammaln(k + 1))
 
 
 def _multigammaln_da(g, out, a, d):
@@ -360,7 +379,8 @@ log_expit = _op("log_expit", "x", vjp=lambda g, out, x: g * expit(-x), fallback=
                 kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (1.0,))],
                 doc=_doc("log(expit(x)), accurate where expit(x) is tiny.", "special.log_expit([-1000., 1000.])",
                          "tensor([-1000.,    -0.])"))
-logit = _op("logit", "p", vjp=lambda g, out, p: g / (p * (1 - p)), near=_UNIT,
+logit = _op("logit", "p", vjp=lambda g, out, p: g / where((p < 0) | (p > 1), NAN, p * (1 - p)), near=_UNIT,
+            kinks=[((0.0,), (INF,)), ((2.0,), (NAN,))],
             fallback=_plain(lambda p: np.log(p) - np.log1p(-p)),
             doc=_doc("log(p / (1 - p)).", "special.logit([0., 0.5, 1.])", "tensor([-inf,   0.,  inf])"))
 exp10 = _op("exp10", "x", vjp=lambda g, out, x: g * (LN10 * out), fallback=_plain(lambda x: np.power(10.0, x)),
@@ -373,6 +393,8 @@ powm1 = _op("powm1", "x, y", vjp=(lambda g, out, x, y: g * (y * power(x, y - 1))
             doc=_doc("x**y - 1, accurate where x**y is near 1.", "special.powm1([1., 2.], 3.)", "tensor([0., 7.])"))
 sindg = _op("sindg", "x", vjp=lambda g, out, x: g * (DEGREE * cosdg(x)), near=(-60, 60),
             doc=_doc("Sine, of degrees.", "special.sindg([30., 180.])", "tensor([ 0.5, -0. ])"))
+cotdg = _op("cotdg", "x", vjp=lambda g, out, x: -g * (DEGREE * (1 + out * out)), near=(20, 160),
+            doc=_doc("Cotangent, of degrees.", "special.cotdg([45., 90.])", "tensor([1., 0.])"))
 cosdg = _op("cosdg", "x", vjp=lambda g, out, x: -g * (DEGREE * sindg(x)), near=(-60, 60),
             doc=_doc("Cosine, of degrees.", "special.cosdg([60., 90.])", "tensor([ 0.5, -0. ])"))
 tandg = _op("tandg", "x", vjp=lambda g, out, x: g * (DEGREE * (1 + out * out)), near=(-60, 60),
@@ -411,4 +433,67 @@ pseudo_huber = _op("pseudo_huber", "delta, r", vjp=(_pseudo_huber_ddelta, _pseud
                    near=((0.5, 1.0), (-3, 3)), fallback=_plain(_pseudo_huber),
                    doc=_doc("A smooth relative of Huber's loss.", "special.pseudo_huber(3., [0., 4.])",
                             "tensor([0., 6.])"))
+
+# ---------------------------------------------------------------- distribution functions --
+
+_FREE = [case(3, (2, 3)), case(np.array([1, 2, 7]), (2, 3)), case(2.5, ()), case(2, (0,))]
+_FREE_BOTH = [case(3, 5, (2, 3)), case(np.array([1, 2, 7]), 4, (2, 3)), case(2.5, 1.5, ()), case(2, 3, (0,))]
+_COUNTS = [case(1, (2, 3)), case(np.array([0, 2, 3]), (2, 3)), case(2, ()), case(2, (0,))]
+_FREEDOM = "There is no derivative in the degrees of freedom."
+_NO_COUNTS = "There is no derivative in k."
+
+stdtr = _parametric(
+    "stdtr", "df, t", vjp=(None, lambda g, out, df, t: g * _student_density(df, t)), near=(_POSITIVE, (-2, 2)),
+    cases=_FREE,
+    doc=_doc("Student's t distribution function.", "special.stdtr(1, [0., 1.])", "tensor([0.5 , 0.75])", _FREEDOM))
+stdtrit = _parametric(
+    "stdtrit", "df, p", vjp=(None, lambda g, out, df, p: g / _student_density(df, out)), near=(_POSITIVE, _UNIT),
+    cases=_FREE,
+    doc=_doc("The inverse of stdtr in t.", "special.stdtrit(1, [0.5, 0.75])", "tensor([0., 1.])", _FREEDOM))
+chdtr = _parametric(
+    "chdtr", "v, x", vjp=(None, lambda g, out, v, x: g * _chi_square_density(v, x)), near=_POSITIVE, cases=_FREE,
+    doc=_doc("Chi square distribution function.", "special.chdtr(2, [0., 1.])", "tensor([0.        , 0.39346934])",
+             _FREEDOM))
+chdtrc = _parametric(
+    "chdtrc", "v, x", vjp=(None, lambda g, out, v, x: -g * _chi_square_density(v, x)), near=_POSITIVE, cases=_FREE,
+    doc=_doc("1 - chdtr(v, x), accurate where that is small.", "special.chdtrc(2, [0., 1.])",
+             "tensor([1.        , 0.60653066])", _FREEDOM))
+chdtri = _parametric(
+    "chdtri", "v, p", vjp=(None, lambda g, out, v, p: -g / _chi_square_density(v, out)), near=(_POSITIVE, _UNIT),
+    cases=_FREE,
+    doc=_doc("The inverse of chdtrc in x.", "special.chdtri(2, [1., 0.5])", "tensor([0.        , 1.38629436])",
+             _FREEDOM))
+fdtr = _parametric(
+    "fdtr", "dfn, dfd, x", vjp=(None, None, lambda g, out, dfn, dfd, x: g * _f_density(dfn, dfd, x)), near=_POSITIVE,
+    cases=_FREE_BOTH, doc=_doc("F distribution function.", "special.fdtr(2, 2, [0., 1.])", "tensor([0. , 0.5])",
+                               _FREEDOM))
+fdtrc = _parametric(
+    "fdtrc", "dfn, dfd, x", vjp=(None, None, lambda g, out, dfn, dfd, x: -g * _f_density(dfn, dfd, x)), near=_POSITIVE,
+    cases=_FREE_BOTH, doc=_doc("1 - fdtr(dfn, dfd, x).", "special.fdtrc(2, 2, [0., 1.])", "tensor([1. , 0.5])",
+                               _FREEDOM))
+fdtri = _parametric(
+    "fdtri", "dfn, dfd, p", vjp=(None, None, lambda g, out, dfn, dfd, p: g / _f_density(dfn, dfd, out)), near=_UNIT,
+    cases=_FREE_BOTH, doc=_doc("The inverse of fdtr in x.", "special.fdtri(2, 2, [0.25, 0.5])",
+                               "tensor([0.33333333, 1.        ])", _FREEDOM))
+gdtr = _parametric(
+    "gdtr", "a, b, x", vjp=(lambda g, out, a, b, x: g * (x * _gamma_density(b, a * x)), None,
+                            lambda g, out, a, b, x: g * (a * _gamma_density(b, a * x))), near=_POSITIVE,
+    cases=[case((2, 3), 2, (2, 3)), case((2, 1), np.array([1, 2, 5]), (3,)), case((), 2.5, ()), case((0,), 2, (0,))],
+    doc=_doc("Gamma distribution function, of rate a and shape b.", "special.gdtr(1, 1, [0., 1.])",
+             "tensor([0.        , 0.63212056])",
+             "There is no derivative in b."))
+gdtrc = _parametric(
+    "gdtrc", "a, b, x", vjp=(lambda g, out, a, b, x: -g * (x * _gamma_density(b, a * x)), None,
+                             lambda g, out, a, b, x: -g * (a * _gamma_density(b, a * x))), near=_POSITIVE,
+    cases=[case((2, 3), 2, (2, 3)), case((2, 1), np.array([1, 2, 5]), (3,)), case((), 2.5, ()), case((0,), 2, (0,))],
+    doc=_doc("1 - gdtr(a, b, x).", "special.gdtrc(1, 1, [0., 1.])", "tensor([1.        , 0.36787944])",
+             "There is no derivative in b."))
+pdtr = _parametric(
+    "pdtr", "k, m", vjp=(None, lambda g, out, k, m: -g * _poisson_mass(k, m)), near=_POSITIVE, cases=_COUNTS,
+    doc=_doc("Poisson's distribution function: the chance of at most k where m are expected.",
+             "special.pdtr(1, [0., 1.])", "tensor([1.        , 0.73575888])",
+             _NO_COUNTS))
+pdtrc = _parametric(
+    "pdtrc", "k, m", vjp=(None, lambda g, out, k, m: g * _poisson_mass(k, m)), near=_POSITIVE, cases=_COUNTS,
+    doc=_doc("1 - pdtr(k, m).", "special.pdtrc(1, [0., 1.])", "tensor([0.        , 0.26424112])", _NO_COUNTS))
 # fmt: on

@@ -1,4 +1,4 @@
-"""Order statistics and what skips nan: `median`, `quantile`, the ``nan`` reductions, averages, covariances, `ptp`.
+"""Order statistics and what skips nan: `median`, `quantile`, and the ``nan`` reductions.
 
 Forwards of order statistics are NumPy's. Their gradients go to the elements that were picked, by weight where there
 are two of them; of equal elements the first ones are taken to come first, as in `torch.quantile`.
@@ -6,8 +6,8 @@ are two of them; of equal elements the first ones are taken to come first, as in
 
 from __future__ import annotations
 
-import builtins
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
@@ -18,12 +18,11 @@ from ._doc import doc as _doc
 from ._instead import instead
 from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import ceil, clip, conj, floor, imag, isnan, real, rint, where
-from .linalg import dot
+from .elementwise import ceil, clip, conj, floor, isnan, real, rint, where
 from .masked import root
-from .reductions import _kept, any, argmax, cumprod, cumsum, max, mean, min, prod, sum
-from .shaping import astype, broadcast_to, clone, concat, diagonal, expand_dims, moveaxis, reshape, squeeze
-from .sorting import add_along_axis, argsort, sort, take_along_axis
+from .reductions import _kept, any, argmax, cumprod, cumsum, mean, prod, sum
+from .shaping import astype, broadcast_to, concat, expand_dims, moveaxis, reshape
+from .sorting import add_along_axis, argsort, ranked_places, sort, take_along_axis
 
 METHODS = (
     "inverted_cdf", "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
@@ -37,11 +36,10 @@ _PLOTTING = {
 
 describe({
     "method": ("str", "How to estimate what lies between elements, as in `numpy.quantile`."),
-    "weights": ("array or None", "How much each element counts."),
-    "weak": ("bool", "Whether q was a Python number, which does not widen the result."),
-    "returned": ("bool", "Give the sum of the weights too."),
-    "rowvar": ("bool", "Variables are rows and observations columns, or, False, the other way."),
-    "ddof": ("int or None", "The divisor is the number of observations less this; None: 1."),
+    **{
+        f"{name}.weights": ("array or None", 'How much each element counts, with the method "inverted_cdf".')
+        for name in ("quantile", "nanquantile", "percentile", "nanpercentile")
+    },
 })  # fmt: skip
 
 
@@ -128,29 +126,49 @@ def _q_last(value, count, rows):
     return moveaxis(reshape(value, (count, *rows.shape[:-1])), 0, -1)
 
 
+@lru_cache(256)
+def _parted(q, dtype, n, method):
+    """Of quantiles that are known (as bytes): the weight, or None, the places in order, and which of them each is."""
+    low, high, weight = _between(np.frombuffer(q, dtype), n, method)
+    alone = high is low
+    kth, which = np.unique(low if alone else np.concatenate((low, high)), return_inverse=True)
+    return None if alone else weight, tuple(kth.tolist()), which
+
+
+def _elements(rows, q, n, method):
+    """Where in each row the elements are that make quantiles, first ones before second ones; the weight of the second.
+
+    The weight is None where there are no second ones. If q is known and short, no row is sorted.
+    """
+    if isinstance(q, np.ndarray) and isinstance(n, int) and q.size <= 64:
+        weight, kth, which = _parted(q.tobytes(), q.dtype, n, method)
+        return take_along_axis(ranked_places(rows, kth), _columns(which, rows), axis=-1), weight
+    low, high, weight = _between(q, n, method)
+    alone = high is low
+    places = _columns(low if alone else concat((low, high), axis=-1), rows)
+    return take_along_axis(argsort(rows, axis=-1), places, axis=-1), None if alone else weight
+
+
 def _picked_dx(g, x, q, axis, method, skips):
+    if not x.size:
+        return 0.0
     axes = _axes(x, axis)
     rows = _in_rows(x, axes)
     q = reshape(q, (-1,))
     g = _q_last(g, q.shape[0], rows)
     n = _number(rows, skips)
-    low, high, weight = _between(q, n, method)
     if skips:
         g = where(n == 0, 0.0, g)
-    order = argsort(rows, axis=-1)
-    here = take_along_axis(order, _columns(low, rows), axis=-1)
-    if high is low:
-        total = add_along_axis(g, here, rows.shape, -1, False)
-    else:
-        there = take_along_axis(order, _columns(high, rows), axis=-1)
-        parts = concat((g * (1 - weight), g * weight), axis=-1)
-        total = add_along_axis(parts, concat((here, there), axis=-1), rows.shape, -1, False)
-    return _from_rows(total, x.shape, axes)
+    places, weight = _elements(rows, q, n, method)
+    parts = g if weight is None else concat((g * (1 - weight), g * weight), axis=-1)
+    return _from_rows(add_along_axis(parts, places, rows.shape, -1, False), x.shape, axes)
 
 
 def _quantile_dq(skips):
     def dq(g, out, x, q, axis, method, keepdims, weak):
         """The slope between the two elements."""
+        if not x.size:
+            return 0.0
         rows = _in_rows(x, _axes(x, axis))
         flat = reshape(q, (-1,))
         n = _number(rows, skips)
@@ -158,7 +176,9 @@ def _quantile_dq(skips):
         at, slope = _virtual(flat, n, method)
         inside = (at >= 0) & (at < n - 1)
         rows = sort(rows, axis=-1)
-        rise = take_along_axis(rows, _columns(high, rows), axis=-1) - take_along_axis(rows, _columns(low, rows), axis=-1)
+        rise = take_along_axis(rows, _columns(high, rows), axis=-1) - take_along_axis(
+            rows, _columns(low, rows), axis=-1
+        )
         each = _q_last(g, flat.shape[0], rows) * where(inside, rise * slope, 0.0)
         return reshape(sum(each, axis=tuple(range(each.ndim - 1))), q.shape)
 
@@ -197,7 +217,11 @@ def _batch_quantile(row, skips):
         ordered = sort(rows, axis=-1)
         shape = (*rows.shape[:-1], flat.shape[-1])
         a, b = (take_along_axis(ordered, broadcast_to(place, shape), axis=-1) for place in (low, high))
-        out = where(astype(weight >= 0.5, bool), b - (b - a) * (1 - weight), a + (b - a) * weight) if high is not low else a
+        out = (
+            where(astype(weight >= 0.5, bool), b - (b - a) * (1 - weight), a + (b - a) * weight)
+            if high is not low
+            else a
+        )
         nothing = n == 0 if skips else any(isnan(rows), axis=-1, keepdims=True)
         out = where(nothing, math.nan, out)
         kept = tuple(1 if i in axes else size for i, size in enumerate(x.shape)) if keepdims else rows.shape[:-1]
@@ -234,6 +258,13 @@ def _bind_quantile(plain, weighted, scale):
 def _tuple(axis):
     """One axis or several, as NumPy takes them."""
     return axis if isinstance(axis, int) else tuple(int(a) for a in axis) if np.ndim(axis) else int(axis)
+
+
+def _plain(x):
+    """The values, where no gradient is lost with them."""
+    if hasattr(type(x), "_lifts"):
+        raise TypeError("weights and what goes with them must be the same for all examples, and have no tangent")
+    return x.detach().numpy() if hasattr(x, "detach") else np.asarray(x)
 
 
 # ---------------------------------------------------------------- quantiles by weights
@@ -305,36 +336,48 @@ def _present(x, mask):
     return ~nan if mask is True else ~nan & mask
 
 
+def _per(total, count):
+    """Divided in the dtype that NumPy divides in, and in that of the total again."""
+    return astype(total / count, total.dtype)
+
+
 def _nanmean(x, axis, keepdims, dtype, where):
     if _is_nan(x) is None:
         return mean(x, axis=axis, keepdims=keepdims, dtype=dtype, where=where)
     present = ~isnan(x)
     total = sum(_without(x, 0), axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    return total / astype(sum(present, axis=axis, keepdims=keepdims, where=where), total.dtype)
+    return _per(total, sum(present, axis=axis, keepdims=keepdims, where=where))
 
 
-def _nanvar(x, axis, correction, keepdims, dtype, where):
-    """NumPy's way: the squares of what the mean leaves, none where there was nan."""
+def _nanvar(x, axis, correction, keepdims, dtype, where, center=None):
+    """NumPy's way: the squares of what the mean (or `center`) leaves, none where there was nan."""
     if _is_nan(x) is None:
-        return TABLE["var"](x, axis=axis, correction=correction, keepdims=keepdims, dtype=dtype, where=where)
+        options = {"correction": correction, "keepdims": keepdims, "dtype": dtype, "where": where, "mean": center}
+        return TABLE["var"](x, axis=axis, **options)
     nan = isnan(x)
     count = sum(~nan, axis=axis, keepdims=True, where=where)
-    center = sum(_without(x, 0), axis=axis, dtype=dtype, keepdims=True, where=where)
-    center = center / astype(count, center.dtype)
+    if center is None:
+        center = _per(sum(_without(x, 0), axis=axis, dtype=dtype, keepdims=True, where=where), count)
     away = TABLE["where"](nan, 0, x - center)
     squares = real(away * conj(away)) if x.dtype.kind == "c" else away * away
     total = sum(squares, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    freedom = astype(reshape(count, total.shape) - correction, total.dtype)
-    return TABLE["where"](freedom <= 0, math.nan, total / freedom)
+    freedom = reshape(count, total.shape) - correction
+    return TABLE["where"](freedom <= 0, math.nan, _per(total, freedom))
 
 
-def _nanstd(x, axis, correction, keepdims, dtype, where):
-    return root(_nanvar(x, axis, correction, keepdims, dtype, where))
+def _nanstd(x, axis, correction, keepdims, dtype, where, center=None):
+    return root(_nanvar(x, axis, correction, keepdims, dtype, where, center))
 
 
-def _bind_nanmoment(x, axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True):
-    correction = correction if ddof is None else ddof
-    return (x,), {"axis": axis, "correction": correction, "keepdims": keepdims, "dtype": dtype, "where": where}
+def _bind_nanmoment(function):
+    def bind(x, axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None):
+        correction = correction if ddof is None else ddof
+        options = {"axis": axis, "correction": correction, "keepdims": keepdims, "dtype": dtype, "where": where}
+        if mean is None:
+            return (x,), options
+        return instead(function, x if hasattr(x, "dtype") else np.asarray(x), center=mean, **options)
+
+    return bind
 
 
 def _bind_nanextremum(name):
@@ -361,139 +404,6 @@ def _nanextremum_jvp(tangents, out, x, axis, keepdims):
     return sum(tangents[0] * _nanextremum_dx(ones, out, x, axis, keepdims), axis=axis, keepdims=keepdims)
 
 
-# ---------------------------------------------------------------- averages and covariances
-
-
-def _bind_average(x, axis=None, weights=None, returned=False, *, keepdims=False):
-    x = x if hasattr(x, "dtype") else np.asarray(x)
-    axis = axis if axis is None else normalize_axis_tuple(axis, x.ndim)
-    if weights is None:
-        if not returned:
-            return (x,), {"axis": axis, "keepdims": keepdims}
-        return instead(_average_and_size, x, axis, keepdims)
-    weights = weights if hasattr(weights, "dtype") else np.asarray(weights)
-    return instead(_weighted_average, x, weights, axis, returned, keepdims)
-
-
-def _average_and_size(x, axis, keepdims):
-    out = mean(x, axis=axis, keepdims=keepdims)
-    return out, np.full(out.shape, x.size / builtins.max(math.prod(out.shape), 1), out.dtype)
-
-
-def _weighted_average(x, weights, axis, returned, keepdims):
-    axes = _axes(x, axis)
-    if tuple(weights.shape) != tuple(x.shape):
-        if axis is None:
-            raise TypeError("Axis must be specified when shapes of a and weights differ.")
-        if tuple(weights.shape) != tuple(x.shape[a] for a in axes):
-            raise ValueError("Shape of weights must be consistent with shape of a along specified axis.")
-        weights = _along(weights, x, axes)
-    exact = (np.dtype("f8"),) if x.dtype.kind in "biu" else ()
-    dtype = np.result_type(x.dtype, weights.dtype, *exact)
-    weights = astype(weights, dtype)
-    size = sum(weights, axis=axis, keepdims=keepdims)
-    if not hasattr(type(size), "_lifts") and np.any(_plain(size) == 0.0):
-        raise ZeroDivisionError("Weights sum to zero, can't be normalized")
-    out = sum(astype(x, dtype) * weights, axis=axis, keepdims=keepdims) / size
-    return (out, size) if returned else out
-
-
-def _plain(x):
-    """The values, where no gradient is lost with them."""
-    if hasattr(type(x), "_lifts"):
-        raise TypeError("weights and what goes with them must be the same for all examples, and have no tangent")
-    return x.detach().numpy() if hasattr(x, "detach") else np.asarray(x)
-
-
-def _bind_cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None):
-    if ddof is not None and ddof != int(ddof):
-        raise ValueError("ddof must be integer")
-    ddof = int(not bias) if ddof is None else int(ddof)
-    x, rowvar = _variables("cov", m, y, rowvar, dtype)
-    if fweights is None and aweights is None:
-        return (x,), {"rowvar": True, "ddof": ddof}
-    return instead(_weighted_cov, x, fweights, aweights, ddof)
-
-
-def _variables(name, m, y, rowvar, dtype):
-    """The variables as the rows of one matrix of floating numbers, and that they are rows."""
-    given = [v if hasattr(v, "dtype") else np.asarray(v) for v in (m, y) if v is not None]
-    dtype = np.result_type(*(v.dtype for v in given), np.float64) if dtype is None else np.dtype(dtype)
-    parts = []
-    for what, v in zip("my", given):
-        if v.ndim > 2:
-            raise ValueError(f"{what} has more than 2 dimensions")
-        v = astype(v, dtype, copy=False)
-        turned = not rowvar and v.ndim == 2 and (what == "m" or v.shape[0] != 1)
-        parts.append(TABLE["transpose"](v) if turned else reshape(v, (1,) * (2 - v.ndim) + tuple(v.shape)))
-    return parts[0] if len(parts) == 1 else concat(parts, axis=0), True
-
-
-def _cov(x, rowvar, ddof):
-    if x.ndim < 2:
-        x = reshape(x, (1,) * (2 - x.ndim) + tuple(x.shape))
-    return _scatter(x, None, x.shape[1] - ddof)
-
-
-def _scatter(x, weights, divisor):
-    if weights is None:
-        center = mean(x, axis=1)
-    else:
-        center = sum(x * weights, axis=1) / sum(weights)
-    x = x - expand_dims(center, 1)
-    turned = TABLE["transpose"](x if weights is None else x * weights)
-    c = dot(x, conj(turned) if x.dtype.kind == "c" else turned)
-    if isinstance(divisor, (int, float)):
-        divisor = np.float64(builtins.max(divisor, 0))
-        with np.errstate(all="ignore"):
-            return squeeze(c * float(np.true_divide(1, divisor)))
-    return squeeze(c * (1 / where(divisor <= 0, 0.0, divisor)))
-
-
-def _weighted_cov(x, fweights, aweights, ddof):
-    weights = []
-    for name, w in (("fweights", fweights), ("aweights", aweights)):
-        if w is None:
-            continue
-        w = w if hasattr(w, "dtype") else np.asarray(w)
-        w = astype(w, np.float64, copy=False)
-        if w.ndim > 1:
-            raise RuntimeError(f"cannot handle multidimensional {name}")
-        if w.shape[0] != x.shape[1]:
-            raise RuntimeError(f"incompatible numbers of samples and {name}")
-        if not hasattr(type(w), "_lifts"):
-            if name == "fweights" and np.any(_plain(w) != np.rint(_plain(w))):
-                raise TypeError("fweights must be integer")
-            if np.any(_plain(w) < 0):
-                raise ValueError(f"{name} cannot be negative")
-        weights.append(w)
-    w = weights[0] if len(weights) == 1 else weights[0] * weights[1]
-    total = sum(w)
-    if ddof == 0:
-        divisor = total
-    elif aweights is None:
-        divisor = total - ddof
-    else:
-        divisor = total - ddof * sum(w * weights[-1]) / total
-    return _scatter(x, w, divisor)
-
-
-def _bind_corrcoef(x, y=None, rowvar=True, *, dtype=None):
-    x, rowvar = _variables("corrcoef", x, y, rowvar, dtype)
-    return (x,), {"rowvar": rowvar}
-
-
-def _corrcoef(x, rowvar):
-    c = _cov(x, rowvar, 1)
-    if c.ndim == 0:
-        return c / c
-    size = TABLE["sqrt"](real(diagonal(c)))
-    c = c / expand_dims(size, 1) / expand_dims(size, 0)
-    if c.dtype.kind == "c":
-        return clip(real(c), -1, 1) + 1j * clip(imag(c), -1, 1)
-    return clip(c, -1, 1)
-
-
 _MIDDLE = [
     case((5,)), case((2, 4)), case((2, 4), axis=0), case((4, 3), axis=-1, keepdims=True), case((2, 3, 2), axis=(0, -1)),
     case((2, 3), keepdims=True), case(()), case((1, 3), axis=0),
@@ -502,7 +412,10 @@ _QS = np.array([0.07, 0.13, 0.52, 0.83, 0.96])
 _SKIP = [case(*c.operands, **c.options) for c in _MIDDLE]
 _GAPS = np.array([[0.5, math.nan, 2.0, -1.0], [math.nan, 3.0, math.nan, 1.5], [1.0, 0.25, -0.5, 0.75]])
 _NAN = [
-    case(_GAPS), case(_GAPS, axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS.reshape(3, 2, 2), axis=(0, 2)),
+    case(_GAPS),
+    case(_GAPS, axis=0),
+    case(_GAPS, axis=-1, keepdims=True),
+    case(_GAPS.reshape(3, 2, 2), axis=(0, 2)),
     *_MIDDLE[:6],
 ]
 _NANQ = [
@@ -513,9 +426,6 @@ _Q = [
     case((5,), np.array(0.3)), case((2, 4), _QS, axis=0), case((2, 4), np.array([0.2, 0.7]), axis=-1, keepdims=True),
     case((2, 3, 2), np.array([0.4]), axis=(0, -1)), case((6,), _QS[:, None] * [1.0, 0.9]), case((1, 2), _QS, axis=0),
     *(case((7,), np.array([0.03, 0.29, 0.52, 0.93, 0.98]), method=method) for method in METHODS),
-]  # fmt: skip
-_PAIR = [
-    case((2, 4)), case((3, 4), rowvar=False), case((4,)), case((3, 2), dtype=np.dtype("complex128")),
 ]  # fmt: skip
 
 
@@ -541,25 +451,25 @@ nanmedian = _op(
     batch=over_axes("nanmedian"), vjp=_median_dx(True), saves="x", cases=_NAN,
     doc=_doc("The median of what is not nan.", "nanmedian([3., 1., float('nan')])", "tensor(2.)"))
 quantile = _op(
-    "quantile", _quantile_fn(np.quantile), "x, q; axis=None, method='linear', keepdims=False, weak=False",
+    "quantile", _quantile_fn(np.quantile), "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
     bind=_bind_quantile("quantile", "weighted_quantile", 1), batch=_batch_quantile(lambda: quantile, False),
     vjp=(_quantile_dx(False), _quantile_dq(False)), saves="x, q", near=((-2.0, 2.0), (0.05, 0.95)), cases=_Q,
     doc=_doc("What a part q of the elements is below.", "quantile([1., 2., 3.], [0.5, 0.75])", "tensor([2. , 2.5])", _QUANTILE))
 nanquantile = _op(
-    "nanquantile", _quantile_fn(np.nanquantile), "x, q; axis=None, method='linear', keepdims=False, weak=False",
+    "nanquantile", _quantile_fn(np.nanquantile), "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
     bind=_bind_quantile("nanquantile", "weighted_nanquantile", 1), batch=_batch_quantile(lambda: nanquantile, True),
     vjp=(_quantile_dx(True), _quantile_dq(True)), saves="x, q", cases=_NANQ,
     doc=_doc("What a part q of the elements that are not nan is below.", "nanquantile([1., 2., float('nan')], 0.5)",
              "tensor(1.5)", _QUANTILE))
 percentile = _op(
     "percentile", lambda x, q, axis, method, keepdims, weak: quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
-    "x, q; axis=None, method='linear', keepdims=False", bind=_bind_quantile("quantile", "weighted_quantile", 100),
+    "x, q; axis=None, *, method='linear', keepdims=False, weights=None", bind=_bind_quantile("quantile", "weighted_quantile", 100),
     cases=_hundredfold(_Q[:6]),
     doc=_doc("What q percent of the elements are below.", "percentile([1., 2., 3.], 75)", "tensor(2.5)", _QUANTILE))
 nanpercentile = _op(
     "nanpercentile",
     lambda x, q, axis, method, keepdims, weak: nanquantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
-    "x, q; axis=None, method='linear', keepdims=False", bind=_bind_quantile("nanquantile", "weighted_nanquantile", 100),
+    "x, q; axis=None, *, method='linear', keepdims=False, weights=None", bind=_bind_quantile("nanquantile", "weighted_nanquantile", 100),
     cases=_hundredfold(_NANQ),
     doc=_doc("What q percent of the elements that are not nan are below.", "nanpercentile([1., 2., float('nan')], 50)",
              "tensor(1.5)", _QUANTILE))
@@ -595,23 +505,23 @@ nanmean = _op(
     "nanmean", _nanmean, "x; axis=None, keepdims=False, *, dtype=None, where=True", cases=_NAN,
     doc=_doc("Mean of the elements that are not nan.", "nanmean([1., float('nan'), 3.])", "tensor(2.)"))
 nanvar = _op(
-    "nanvar", _nanvar, "x; axis=None, correction=0, keepdims=False, dtype=None, where=True", bind=_bind_nanmoment,
+    "nanvar", _nanvar, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None", bind=_bind_nanmoment(_nanvar),
     cases=[case(_GAPS, axis=1, correction=1), *_NAN],
     doc=_doc("Variance of the elements that are not nan.", "nanvar([1., float('nan'), 3.])", "tensor(1.)"))
 nanstd = _op(
-    "nanstd", _nanstd, "x; axis=None, correction=0, keepdims=False, dtype=None, where=True", bind=_bind_nanmoment,
+    "nanstd", _nanstd, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None", bind=_bind_nanmoment(_nanstd),
     cases=[case(_GAPS, axis=1, correction=1), *_NAN],
     doc=_doc("Standard deviation of the elements that are not nan.", "nanstd([1., float('nan'), 3.])", "tensor(1.)"))
 nanmax = _op(
     "nanmax", lambda x, axis, keepdims: np.nanmax(x, axis=axis, keepdims=keepdims),
-    "x; axis=None, keepdims=False", bind=_bind_nanextremum("nanmax"),
+    "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_nanextremum("nanmax"),
     jvp=_nanextremum_jvp, batch=over_axes("nanmax"), vjp=_nanextremum_dx, saves="out, x", cases=_NAN,
     kinks=[(([3.0, math.nan, 3.0],), ([0.5, 0.0, 0.5],))],
     doc=_doc("The largest of the elements that are not nan.", "nanmax([1., float('nan'), 3.])", "tensor(3.)",
              "Among equals the gradient is split evenly."))
 nanmin = _op(
     "nanmin", lambda x, axis, keepdims: np.nanmin(x, axis=axis, keepdims=keepdims),
-    "x; axis=None, keepdims=False", bind=_bind_nanextremum("nanmin"),
+    "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_nanextremum("nanmin"),
     jvp=_nanextremum_jvp, batch=over_axes("nanmin"), vjp=_nanextremum_dx, saves="out, x", cases=_NAN,
     kinks=[(([3.0, math.nan, 3.0],), ([0.5, 0.0, 0.5],))],
     doc=_doc("The smallest of the elements that are not nan.", "nanmin([1., float('nan'), 3.])", "tensor(1.)",
@@ -634,26 +544,4 @@ nancumprod = _op(
     "nancumprod", lambda x, axis, dtype: cumprod(_without(x, 1), axis=axis, dtype=dtype), "x; axis=None, dtype=None",
     cases=[case((2, 3)), case((2, 3), axis=-1), case(_GAPS, axis=0), case(_GAPS), case(())],
     doc=_doc("Running product, in which nan counts as 1.", "nancumprod([2., float('nan'), 3.])", "tensor([2., 2., 6.])"))
-
-# ---------------------------------------------------------------- averages, ranges, covariances --
-
-ptp = _op(
-    "ptp", lambda x, axis, keepdims: max(x, axis=axis, keepdims=keepdims) - min(x, axis=axis, keepdims=keepdims),
-    "x; axis=None, keepdims=False", cases=[c for c in _MIDDLE if c.operands != ((),)],
-    doc=_doc("The largest element less the smallest.", "ptp([1., 4., 2.])", "tensor(3.)"))
-average = _op(
-    "average", lambda x, axis, keepdims: mean(x, axis=axis, keepdims=keepdims),
-    "x; axis=None, weights=None, returned=False, keepdims=False", bind=_bind_average,
-    cases=[*_MIDDLE, case((3, 2), axis=0, weights=np.array([1.0, 2.0, 0.5])),
-           case((3, 2), axis=1, weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), returned=True)],
-    doc=_doc("Mean of elements that count by weight.", "average([1., 3.], weights=[3., 1.])", "tensor(1.5)"))
-cov = _op(
-    "cov", _cov, "x; rowvar=True, ddof=1", bind=_bind_cov, cases=_PAIR,
-    doc=_doc("The covariances of variables, of which each row of x has the observations of one.",
-             "cov([[1., 2., 3.], [3., 2., 1.]])", "tensor([[ 1., -1.],\n        [-1.,  1.]])",
-             "`fweights` and `aweights` say how often and how much each observation counts; the latter have a gradient."))
-corrcoef = _op(
-    "corrcoef", _corrcoef, "x; rowvar=True", bind=_bind_corrcoef, cases=_PAIR[:2],
-    doc=_doc("The correlations of variables, of which each row of x has the observations of one.",
-             "corrcoef([[1., 2., 3.], [3., 2., 1.]])", "tensor([[ 1., -1.],\n        [-1.,  1.]])"))
 # fmt: on

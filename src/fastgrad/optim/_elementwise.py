@@ -12,7 +12,7 @@ from functools import cache
 from .. import autograd
 from .._backend import Tensor, backend
 from ..ops import TABLE
-from ._optimizer import Optimizer, at_least_zero, memory, one_number, run_closure, zeros_like
+from ._optimizer import Optimizer, at_least_zero, check_writable, memory, one_number, run_closure, zeros_like
 
 maximum, sqrt, stack = (TABLE[name] for name in ("maximum", "sqrt", "stack"))
 
@@ -38,6 +38,14 @@ class ElementwiseOptimizer(Optimizer):
     def _begin(self, param, state, group):
         """Fill the state of a parameter before its first step."""
 
+    def _checked(self, kept, param):
+        for name, value in kept.items():
+            if isinstance(value, Tensor) and value.shape != param.shape:
+                raise ValueError(
+                    f"loaded state dict has {name!r} of shape {value.shape} for a parameter of shape {param.shape}"
+                )
+        return kept
+
     def step(self, closure=None):
         """Change the parameters that have a gradient once.
 
@@ -52,9 +60,7 @@ class ElementwiseOptimizer(Optimizer):
         """
         loss = run_closure(closure)
         work = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        for param, _ in work:  # before anything is changed
-            if not param.detach().numpy().flags.writeable:
-                raise ValueError("assignment destination is read-only: a parameter in memory that may not be written")
+        check_writable(param for param, group in work if not group["differentiable"])
         for param, group in work:
             state = self.state.get(param) or {}
             if not state:
@@ -155,7 +161,7 @@ class SGD(ElementwiseOptimizer):
         self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *, maximize=False,
         foreach=None, differentiable=False, fused=None,
     ):  # fmt: skip
-        at_least_zero(learning_rate=one_number("lr", lr), momentum_value=momentum, weight_decay_value=weight_decay)
+        at_least_zero(lr=one_number("lr", lr), momentum=momentum, weight_decay=weight_decay)
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
         super().__init__(params, {
@@ -242,7 +248,7 @@ class Adam(ElementwiseOptimizer):
         self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *, foreach=None,
         maximize=False, capturable=False, differentiable=False, fused=None, decoupled_weight_decay=False,
     ):  # fmt: skip
-        at_least_zero(learning_rate=one_number("lr", lr), epsilon_value=eps, weight_decay_value=weight_decay)
+        at_least_zero(lr=one_number("lr", lr), eps=eps, weight_decay=weight_decay)
         for index, beta in enumerate(betas):
             if not 0.0 <= one_number(f"betas[{index}]", beta) < 1.0:
                 raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
@@ -375,8 +381,8 @@ class RMSprop(ElementwiseOptimizer):
         foreach=None, maximize=False, differentiable=False,
     ):  # fmt: skip
         at_least_zero(
-            learning_rate=one_number("lr", lr), epsilon_value=eps, momentum_value=momentum,
-            weight_decay_value=weight_decay, alpha_value=alpha,
+            lr=one_number("lr", lr), eps=eps, momentum=momentum,
+            weight_decay=weight_decay, alpha=alpha,
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "momentum": momentum, "alpha": alpha, "eps": eps, "centered": centered,
@@ -464,8 +470,8 @@ class Adagrad(ElementwiseOptimizer):
         maximize=False, differentiable=False, fused=None,
     ):  # fmt: skip
         at_least_zero(
-            learning_rate=one_number("lr", lr), lr_decay_value=lr_decay, weight_decay_value=weight_decay,
-            initial_accumulator_value_value=initial_accumulator_value, epsilon_value=eps,
+            lr=one_number("lr", lr), lr_decay=lr_decay, weight_decay=weight_decay,
+            initial_accumulator_value=initial_accumulator_value, eps=eps,
         )  # fmt: skip
         super().__init__(params, {
             "lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay,

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import autograd
 from .._creation import from_numpy
-from ._optimizer import Optimizer, at_least_zero, memory, one_number
+from ._optimizer import Optimizer, at_least_zero, check_writable, memory, one_number
 
 _KEPT = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss")
 
@@ -56,7 +56,7 @@ class LBFGS(Optimizer):
         self, params, lr=1, max_iter=20, max_eval=None, tolerance_grad=1e-7, tolerance_change=1e-9, history_size=100,
         line_search_fn=None,
     ):  # fmt: skip
-        at_least_zero(learning_rate=one_number("lr", lr))
+        at_least_zero(lr=one_number("lr", lr))
         if line_search_fn not in (None, "strong_wolfe"):
             raise ValueError(f'line_search_fn must be None or "strong_wolfe", not {line_search_fn!r}')
         super().__init__(params, {
@@ -119,9 +119,7 @@ class LBFGS(Optimizer):
     def _step(self, closure):
         group = self.param_groups[0]
         lr = float(group["lr"])
-        for param in self._params:  # before anything is changed
-            if not memory(param).flags.writeable:
-                raise ValueError("assignment destination is read-only: a parameter in memory that may not be written")
+        check_writable(self._params)
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
         state.setdefault("n_iter", 0)

@@ -9,11 +9,12 @@ from functools import wraps
 
 import numpy as np
 
+from .. import _errors
 from .._backend import Tensor
 from .._creation import from_numpy
 from .._creation import tensor as _tensor
 from .._methods import Handle
-from ..autograd import enable_grad
+from ..autograd import enable_grad, is_inference_mode_enabled
 
 _HOOKS = (
     "_step_pre_hooks", "_step_post_hooks", "_state_dict_pre_hooks", "_state_dict_post_hooks",
@@ -63,7 +64,9 @@ class Optimizer:
 
     def __init__(self, params, defaults):
         if isinstance(params, Tensor):
-            raise TypeError("an optimizer takes an iterable of Tensors or dicts, not a Tensor: put it in a list")
+            raise TypeError(
+                "params argument given to the optimizer should be an iterable of Tensors or dicts, but got a Tensor"
+            )
         self.defaults = defaults
         self.state = defaultdict(dict)
         self.param_groups = []
@@ -96,7 +99,11 @@ class Optimizer:
         for param in params:
             self._check_parameter(param)
         if any(("param_names" in group) != ("param_names" in other) for other in self.param_groups):
-            raise ValueError("all optimizer param groups should be with/without names")
+            this = "with names" if "param_names" in group else "without names"
+            raise ValueError(
+                "all optimizer param groups should be with/without names. "
+                f"cannot add param group {this} to the optimizer"
+            )
         if len({id(p) for p in params}) != len(params):
             warnings.warn("optimizer contains a parameter group with duplicate parameters", stacklevel=3)
         taken = {id(p) for other in self.param_groups for p in other["params"]}
@@ -176,7 +183,7 @@ class Optimizer:
         state = defaultdict(dict)
         for key, value in state_dict["state"].items():
             if key in params:
-                state[params[key]] = _loaded(value, params[key])
+                state[params[key]] = self._checked(_loaded(value, params[key]), params[key])
             else:
                 state[key] = value
         for new, old in zip(saved, self.param_groups):
@@ -186,6 +193,10 @@ class Optimizer:
         self.__setstate__({"state": state, "param_groups": saved})
         for hook in tuple(self._load_state_dict_post_hooks.values()):
             hook(self)
+
+    def _checked(self, kept, param):
+        """What is to be kept of a parameter from now on, where it can be."""
+        return kept
 
     def __getstate__(self):
         return {"defaults": self.defaults, "state": self.state, "param_groups": self.param_groups}
@@ -292,11 +303,23 @@ def one_number(name, value):
     return value
 
 
+_CALLED = {"lr": "learning rate", "eps": "epsilon value"}
+
+
 def at_least_zero(**options):
-    """Check options of which none may be negative. Names are those of the messages, with _ for spaces."""
+    """Check options of which none may be negative."""
     for name, value in options.items():
         if not value >= 0.0:
-            raise ValueError(f"Invalid {name.replace('_', ' ')}: {value}")
+            raise ValueError(f"Invalid {_CALLED.get(name, f'{name} value')}: {value}")
+
+
+def check_writable(params):
+    """Raise, before anything is changed, where a parameter may not be written."""
+    for param in params:
+        if param.is_inference() and not is_inference_mode_enabled():
+            raise _errors.write_inference("optimizer.step")
+        if not param.detach().numpy().flags.writeable:
+            raise ValueError("assignment destination is read-only: a parameter in memory that may not be written")
 
 
 def memory(tensor):
