@@ -261,7 +261,6 @@ for _name in [
     "layer_norm",
     "leaky_relu",
     "linear",
-    "linear_cross_entropy",
     "local_response_norm",
     "logsigmoid",
     "margin_ranking_loss",
@@ -305,6 +304,7 @@ for _name in [
     "unfold",
 ]:
     nn(_name)
+nn("linear_cross_entropy", "|")
 op("softmax")(lambda x, dim=-1, dtype=None: fg.softmax(x if dtype is None else x.astype(dtype), axis=every(dim, x)))
 op("log_softmax")(
     lambda x, dim=-1, dtype=None: fg.log_softmax(x if dtype is None else x.astype(dtype), axis=every(dim, x))

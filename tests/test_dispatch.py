@@ -9,6 +9,7 @@ import pytest
 from samples import attempt
 
 import fastgrad as fg
+from fastgrad import _dispatch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
 import calls
@@ -111,6 +112,20 @@ def test_every_public_function_keeps_float32(name):
         arrays = [np.asarray(a, np.complex64 if a.dtype.kind == "c" else np.float32) for a in call.arrays()]
         if arrays and short(name) not in ("spacing", "nextafter", "eigvals", "eig"):
             check_call(name, call, arrays)
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n not in calls.MAKES | calls.UNSUPPORTED])
+def test_every_parameter_of_numpys_is_known(name):
+    """By the name that it has here, or because it changes no value."""
+    function = calls.find(name)
+    call = None if isinstance(function, np.ufunc) else _dispatch._find(function)
+    if not isinstance(call, _dispatch._Call):
+        return
+    known = {*call.to, *_dispatch._LAYOUT, "out", "casting", "order"}
+    if short(name) in _dispatch._CAST_FIRST | _dispatch._CAST_LAST:
+        known.add("dtype")
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    assert not {key for key, p in call.signature.parameters.items() if p.kind not in kinds} - known
 
 
 @pytest.mark.parametrize("name", calls.WRITES)

@@ -222,3 +222,9 @@ def test_an_expression_whose_derivative_has_no_program_records_its_parts(registe
     signed(x).sum().backward()
     assert x.grad.tolist() == [-1, 1]
     assert fg.func.grad(lambda x: fg.func.grad(lambda y: (signed(y) ** 2).sum())(x).sum())(x).tolist() == [2, 2]
+
+
+def test_options_that_differ_in_a_sign_of_zero_alone(register):
+    filled = register("filled", lambda x, value: fg.where(x > 0, x, value), "x; value=0.0")
+    x = fg.tensor([-1.0, 2.0])
+    assert [np.signbit(filled(x, v).numpy()[0]) for v in (0.0, -0.0, 0.0)] == [False, True, False]

@@ -41,7 +41,7 @@ def test_a_step_in_place_has_numpys_bits(dtype, shape, rng):
     found = [rng.uniform(size=shape).astype(dtype) for _ in range(4)]
     expected = [a.copy() for a in found]
     for rate in (0.1, 0.2):
-        active.fused(adam)([*found, rate, 0.3], [found[0], found[2], found[3]])
+        active.fused(adam)([*found, rate, 0.3], (found[0], found[2], found[3]))
         for out, result in zip((0, 2, 3), adam(*expected, rate, 0.3)):
             expected[out] = np.asarray(result).astype(dtype)
     for a, b in zip(found, expected):

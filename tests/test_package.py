@@ -19,6 +19,7 @@ PAGES = (
     "autograd",
     "func",
     "arrays",
+    "numeric",
     "statistics",
     "recipes",
     "differences",

@@ -123,3 +123,13 @@ def test_what_is_no_expression_along_rows_has_no_program():
     reject(lambda x, axis: total(3.0, axis=axis) + x)
     reject(lambda x, axis: x[..., 0])
     reject(lambda x, axis: TABLE["cumsum"](x, axis=axis) - peak(x, axis))
+
+
+@pytest.mark.parametrize("name", ROWWISE)
+def test_rows_of_one_element(name):
+    """The cotangent has the size of the operand there, and another shape."""
+    for options in options_of(name):
+        x = fg.tensor([[1.0], [2.0], [3.0]], requires_grad=True)
+        out = fg.ops.TABLE[name](x + 0.0, **{**options, "axis": -1})
+        (out * fg.tensor(np.arange(3.0).reshape(out.shape))).sum().backward()
+        assert x.grad.shape == (3, 1)

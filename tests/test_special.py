@@ -167,7 +167,7 @@ def test_parameters_that_are_arrays_of_floats(name):
 
 def test_bad_input_raises_what_scipy_raises():
     with pytest.raises(ValueError, match="not met"):
-        fg.special.multigammaln([1.0], 3)
+        fg.special.multigammaln(1.0, 3)
     with pytest.raises(TypeError, match="not supported for the input types"):
         fg.special.gammaln(np.array([1j]))
     with pytest.raises(ValueError, match="broadcast"):

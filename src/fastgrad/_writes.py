@@ -9,10 +9,9 @@ from ._methods import is_tensor, lookup, plain
 from .ops.numeric import values as _values
 
 __all__ = [
-    "diag_indices", "diag_indices_from", "fill_diagonal", "indices", "mask_indices", "place", "put", "put_along_axis",
-    "putmask",
-    "ravel_multi_index", "tri", "tril_indices", "tril_indices_from", "triu_indices", "triu_indices_from",
-    "unravel_index", "vectorize",
+    "copyto", "diag_indices", "diag_indices_from", "fill_diagonal", "indices", "mask_indices", "place", "put",
+    "put_along_axis", "putmask", "ravel_multi_index", "tri", "tril_indices", "tril_indices_from", "triu_indices",
+    "triu_indices_from", "unravel_index", "vectorize",
 ]  # fmt: skip
 
 # ---------------------------------------------------------------- writing in place --
@@ -123,6 +122,22 @@ def place(x, mask, values):
     if places.size and not np.size(values if not is_tensor(values) else values.detach()):
         raise ValueError("place: cannot insert from an empty array")
     _write(x, places, values, np.arange(places.size))
+
+
+def copyto(x, source, casting="same_kind", where=True):
+    """Overwrite `x` with `source`, broadcast to it, where a mask is true, in place.
+
+    Examples
+    --------
+    >>> import fastgrad as fg
+    >>> x = fg.zeros(3)
+    >>> fg.copyto(x, 1.0, where=[True, False, True])
+    >>> x
+    tensor([1., 0., 1.])
+    """
+    from ._numpy_forms import FORMS
+
+    FORMS["numpy", "copyto"](_target("copyto", x), source, casting, where)
 
 
 def fill_diagonal(x, value, wrap=False):

@@ -18,7 +18,7 @@ cdef class Fused:
             return self.general(inputs, outputs)
         for i, j in enumerate(sources):
             arrays[j] = untouched(arrays[j], f, i, outputs)
-        run_fused(f, p, [arrays[j] for j in sources], outputs)
+        run_fused(f, p, [arrays[j] for j in sources], list(outputs))
 
     cdef object formula(self, int nin, int nout):
         key = nin, nout

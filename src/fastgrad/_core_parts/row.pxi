@@ -223,7 +223,7 @@ cdef class Row:
         for value in options.values():
             if value is not None and type(value) not in (bool, int, float, str):
                 return None  # only plain options are kept
-        key = tuple(options.items())
+        key = tuple([(name, repr(value)) for name, value in options.items()])  # 0.0 and -0.0 are two
         row = None if self.variants is None else self.variants.get(key)
         if row is None:
             row = make_row(self.op, options)

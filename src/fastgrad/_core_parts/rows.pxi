@@ -119,7 +119,7 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
                     or not a.flags & FG_ALIGNED:
                 return False
             inputs[i] = a
-        if p.reuse_output == 0 and whole.size == like.size and (mine or whole != g):
+        if p.reuse_output == 0 and same_shape(whole, like) and (mine or whole != g):
             result = fg_array_keep(whole)
         else:
             result = new_like(like)
