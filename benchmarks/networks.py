@@ -3,8 +3,8 @@
     python benchmarks/networks.py [--quick] [--check]
 
 An MLP 784-256-128-10 with 32 and with 256 images, a convolutional net on 32 images of 28 x 28, a transformer block, and
-Adam alone on a million parameters; float32. The same parameters and data go into both, and the losses of three steps are
-compared before anything is timed. All in this process, in turns, BLAS in one thread; medians count.
+Adam alone on a million parameters; float32. The same parameters and data go into both, and the losses of three steps
+are compared before anything is timed. All in this process, in turns, BLAS in one thread; medians count.
 """
 
 import sys

@@ -159,7 +159,7 @@ from {package} import Tensor
 def module_stub(module):
     """The text of the stub of a public module whose functions are, most of them, made from rows."""
     import fastgrad as fg
-    from fastgrad import _backend, ops
+    from fastgrad import _backend
 
     made = {id(function): op for op, function in _backend._made.values()}
     dots = "." * module.__name__.count(".")
@@ -181,4 +181,3 @@ def module_stub(module):
     for named in classes.values():
         lines += [f"class {named.__name__}(NamedTuple):", *(f"    {field}: Any" for field in named._fields), ""]
     return "\n".join([*lines, *functions, *rows]) + "\n"
-

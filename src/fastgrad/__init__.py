@@ -12,11 +12,29 @@ tensor([2., 4., 6.])
 
 from importlib import import_module as _import_module
 
-from numpy import (  # noqa: I001  a table, and numpy's bool under its own name
-    complex64, complex128, e, euler_gamma, float16, float32, float64, inf, int8, int16, int32, int64, isdtype,
-    nan, newaxis, pi, uint8, uint16, uint32, uint64,
-)  # fmt: skip
 from numpy import bool_ as bool
+from numpy import (
+    complex64,
+    complex128,
+    e,
+    euler_gamma,
+    float16,
+    float32,
+    float64,
+    inf,
+    int8,
+    int16,
+    int32,
+    int64,
+    isdtype,
+    nan,
+    newaxis,
+    pi,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)  # fmt: skip
 
 from . import _creation, autograd, ops
 from ._backend import Tensor, backend_name, register_op
@@ -24,7 +42,12 @@ from ._backend import public as _public
 from ._creation import *  # noqa: F403
 from ._creation import can_cast, finfo, iinfo, result_type
 from .autograd import (
-    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad, set_grad_enabled,
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
 )  # fmt: skip
 
 __version__ = "0.1.0"

@@ -87,7 +87,7 @@ def on_function(func, args, kwargs):
     return call(*args, **kwargs)
 
 
-_calls = {}  # NumPy's function -> what does it
+_calls: dict = {}  # NumPy's function -> what does it
 
 
 def _find(func):

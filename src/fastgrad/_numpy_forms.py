@@ -177,7 +177,7 @@ def _clip(a, a_min=_NOTHING, a_max=_NOTHING, out=None, *, min=_NOTHING, max=_NOT
         raise TypeError("clip() missing 1 required positional argument: 'a_min' or 'a_max'")
     elif min is not _NOTHING or max is not _NOTHING:
         raise ValueError("Passing `min` or `max` keyword argument when `a_min` and `a_max` are provided is forbidden.")
-    if out is None and not kwargs and getattr(a, "dtype", None) != bool:
+    if out is None and not kwargs and getattr(a, "dtype", None) != np.bool_:
         return _fg("clip")(_tensor(a), a_min, a_max)
     from ._ufuncs import on_ufunc
 

@@ -41,7 +41,7 @@ class _Unknown(Exception):
 
 # ---------------------------------------------------------------- which row --
 
-_runs = {}  # ufunc -> what computes it, a function of its operands
+_runs: dict = {}  # ufunc -> what computes it, a function of its operands
 
 
 def _run_of(ufunc):

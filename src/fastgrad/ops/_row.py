@@ -300,7 +300,9 @@ class Op:
 
 def _shown(default):
     """A default as `inspect` can read it: one that is no literal is shown as an ellipsis."""
-    literal = default is None or type(default) in (bool, int, str) or (type(default) is float and default - default == 0)
+    literal = (
+        default is None or type(default) in (bool, int, str) or (type(default) is float and default - default == 0)
+    )
     return repr(default) if literal or default == () else "..."
 
 

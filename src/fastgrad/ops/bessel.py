@@ -146,9 +146,14 @@ def _root(phi, m):
     return sqrt(1 - m * (sin(phi) * sin(phi)))
 
 
-_BESSEL = [case(2, (2, 3)), case(_ORDERS, (2, 3)), case(0.5, (3,)), case(1, ()), case(0, (0,)), case(np.array([[0],
-                                                                                                               [3]]),
-                                                                                                               (2,))]
+_BESSEL = [
+    case(2, (2, 3)),
+    case(_ORDERS, (2, 3)),
+    case(0.5, (3,)),
+    case(1, ()),
+    case(0, (0,)),
+    case(np.array([[0], [3]]), (2,)),
+]
 _WHOLE = [case(2, (2, 3)), case(_ORDERS, (2, 3)), case(0, (3,)), case(3, ()), case(1, (0,))]
 _SPHERICAL = [*_WHOLE, case(1, (3,), derivative=True), case(0, (2,), derivative=True)]
 _NO_ORDER = "There is no derivative in the order."

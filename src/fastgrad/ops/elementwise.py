@@ -39,7 +39,9 @@ def _erf(x):
         try:
             from scipy.special import erf
         except ImportError:
-            raise TypeError(f"erf: of {x.dtype} it is computed by SciPy, which is not here: pip install scipy") from None
+            raise TypeError(
+                f"erf: of {x.dtype} it is computed by SciPy, which is not here: pip install scipy"
+            ) from None
         return erf(x)
     if x.dtype.kind not in "fiub":
         raise TypeError(f"erf: takes numbers, not {x.dtype}")

@@ -296,13 +296,12 @@ def _bind_interp(x, xp, fp, left=None, right=None, period=None):
 
 
 def _interp(x, xp, fp, *more, ends):
-    kind = np.result_type(strong(fp).dtype, *(strong(v).dtype for v in more if ends != "period")).kind
-    kind = strong(fp).dtype.kind if ends == "period" else kind
-    x, xp = strong(x), strong(xp)
+    x, xp, fp = strong(x), strong(xp), strong(fp)
+    kind = np.result_type(fp.dtype, *(strong(v).dtype for v in more if ends != "period")).kind
     if "c" in (x.dtype.kind, xp.dtype.kind):
         raise TypeError("interp: x and xp must be real, not complex")
     x, xp = (astype(v, np.float64, copy=False) for v in (x, xp))
-    fp = astype(strong(fp), np.complex128 if kind == "c" else np.float64, copy=False)
+    fp = astype(fp, np.complex128 if kind == "c" else np.float64, copy=False)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError(f"interp: the points must be vectors, not of shapes {tuple(xp.shape)} and {tuple(fp.shape)}")
     if xp.shape != fp.shape:
@@ -376,25 +375,18 @@ def _interp_dfp(g, out, x, xp, fp, left, right):
 
 def _batch_interp(many, x, xp, fp, left, right):
     """By the formula: NumPy's loop has one table of points."""
-    one = [v if is_many else expand_dims(v, 0) for v, is_many in zip((x, xp, fp, left, right), many)]
-    x, xp, fp, left, right = one
-    ndim = max(x.ndim, 2)
-    count = max(v.shape[0] for v in one)
-    x = reshape(x, (x.shape[0], -1))
-    row = np.arange(count)[:, None]
-    rows = lambda v: row if v.shape[0] == count else np.zeros((1, 1), int)
-    if xp.shape[0] == 1:
-        j = interp_cells(x, getitem(xp, 0))
-    else:
-        j = _batch_cells((x.shape[0] == count, True), x if x.shape[0] == count else getitem(x, 0), xp)
-    value = getitem(fp, (rows(fp), j))
+    points = xp
+    x, xp, fp, left, right = every(many, x, xp, fp, left, right)
+    shape, x = tuple(x.shape), flat(x)
+    j = _batch_cells((True, True), x, xp) if many[1] else interp_cells(x, points)
+    row = np.arange(x.shape[0])[:, None]
+    value = getitem(fp, (row, j))
     if xp.shape[1] > 1:
-        start = getitem(xp, (rows(xp), j))
-        slope = (getitem(fp, (rows(fp), j + 1)) - value) / (getitem(xp, (rows(xp), j + 1)) - start)
+        start = getitem(xp, (row, j))
+        slope = (getitem(fp, (row, j + 1)) - value) / (getitem(xp, (row, j + 1)) - start)
         value = slope * (x - start) + value
     value = where(x < xp[:, :1], expand_dims(left, -1), where(x > xp[:, -1:], expand_dims(right, -1), value))
-    shape = next(v for v, is_many in zip((one[0],), (True,)) if is_many).shape[1:] if ndim > 1 else ()
-    return reshape(value, (count, *shape))
+    return reshape(value, shape)
 
 
 # ---------------------------------------------------------------- integrals and differences --
