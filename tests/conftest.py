@@ -4,6 +4,10 @@ import importlib.util
 import os
 import zlib
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # BLAS reads it when NumPy is imported: workers have a core each
+    for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(_name, "1")
+
 import numpy as np
 import pytest
 

@@ -120,6 +120,12 @@ def test_results_are_written_to_a_tensor_with_their_graph(name):
     same_bits(out.detach().numpy(), expected, name)
 
 
+def test_roll_may_name_an_axis_twice():
+    x = np.arange(36.0).reshape(3, 3, 4)
+    turned = lambda x: np.roll(x, (1, -2, 7), axis=(0, -1, 0))
+    np.testing.assert_array_equal(fg.func.vmap(turned)(x), np.stack([turned(row) for row in x]))
+
+
 # ---------------------------------------------------------------- large einsums
 
 

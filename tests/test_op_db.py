@@ -31,7 +31,7 @@ except ImportError as error:
 import op_db_more  # noqa: E402
 from op_db_mapping import MAP  # noqa: E402
 
-TAKEN = int(os.environ.get("FASTGRAD_OP_DB_SAMPLES", "2"))  # of each operation, from the first ones
+TAKEN = int(os.environ.get("FASTGRAD_OP_DB_SAMPLES", "4"))  # of each operation, from the first ones
 LOOKED_AT, LARGEST = max(24, TAKEN), 4000
 SKIPPED = op_db_more.SKIPPED
 
@@ -88,7 +88,7 @@ def size(value):
 
 
 def seeded():
-    """Every generator that samples are drawn from, without what `torch.manual_seed` does for devices that are not here."""
+    """The generators that samples are drawn from, without what `torch.manual_seed` does for absent devices."""
     torch.default_generator.manual_seed(0)
     random.seed(0)
     np.random.seed(0)  # noqa: NPY002  theirs
@@ -144,7 +144,7 @@ def reads_hermitian(op):
 
 
 def close_gradients(op, found, what, order):
-    """Where an operation reads a Hermitian matrix, PyTorch spreads its gradient in various ways: the Hermitian part counts."""
+    """Where a Hermitian matrix is read, PyTorch spreads its gradient in various ways: the Hermitian part counts."""
     for ours, theirs, (leaf, _) in found:
         ours = fg.zeros(leaf.shape) if ours is None else ours
         theirs = torch.zeros_like(leaf) if theirs is None else theirs

@@ -266,3 +266,15 @@ def test_scipys_own_functions_take_tensors():
         y = getattr(scipy_special, name)(x)
         assert isinstance(y, fg.Tensor) and y.requires_grad, name
         np.testing.assert_allclose(y.detach().numpy(), getattr(scipy_special, name)(x.detach().numpy()), rtol=1e-15)
+
+
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_scipys_errors_are_raised_where_they_are_asked_for(size):
+    for wanted in (False, True):
+        x = fg.tensor(np.zeros(size), requires_grad=wanted)
+        with (
+            scipy_special.errstate(all="raise"),
+            pytest.raises(scipy_special.SpecialFunctionError, match="singularity"),
+        ):
+            fg.special.gammaln(x)
+    fg.special.gammaln(np.zeros(1))

@@ -78,6 +78,9 @@ def test_quantiles(dtype):
             compare("percentile", x, 30, axis=axis)
             compare("nanpercentile", x, [1.0, 25.0], axis=axis, keepdims=True)
     x = draw(seed("methods", dtype), (-9, 9), (3, 7), dtype)
+    compare("quantile", x, np.array([True, False]))
+    compare("quantile", x, 1, axis=0)
+    compare("percentile", x, np.array([0, 100]), axis=1)
     for method in METHODS:
         compare("quantile", x, [0, 0.1, 0.33, 0.5, 0.9, 1], axis=1, method=method)
         compare("nanpercentile", x, 50.0, axis=0, method=method)
@@ -152,6 +155,7 @@ X = np.arange(6.0).reshape(2, 3)
         ("quantile", (X, 0.5), {"method": "no such"}),
         ("quantile", (X * 1j, 0.5), {}),
         ("percentile", (X, 101), {}),
+        ("percentile", (X, np.nan), {}),
         ("nanpercentile", (X, [50, -1]), {}),
         ("max", (X,), {"where": X > 1}),
         ("max", (np.zeros((0, 2)),), {"axis": 0}),
@@ -306,3 +310,13 @@ def test_short_calls_know_where_and_initial_too():
     assert x.max(where=mask, initial=0.0).item() == 4 and x.prod(where=mask).item() == 12
     assert x.all(where=mask).item() and x.std(where=mask).requires_grad
     assert fg.sum([1, 2, 3], where=[True, False, True]).item() == 4
+
+
+@pytest.mark.parametrize("name", ["sum", "mean", "prod", "max", "min", "all", "any", "var", "std"])
+def test_methods_take_what_the_functions_take(name):
+    x = fg.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+    mask = np.array([True, False, True])
+    more = {"initial": 0.0} if name in ("max", "min") else {}
+    for options in ({"where": mask, **more}, {"axis": 1, "where": mask, "keepdims": True, **more}, {"axis": 0}):
+        found = getattr(x, name)(**options).numpy()
+        assert np.array_equal(found, getattr(x.numpy(), name)(**options)), options

@@ -46,7 +46,8 @@ PAIRS = [
 #: PyTorch has the values alone.
 VALUES = {
     "j0": "bessel_j0", "j1": "bessel_j1", "y0": "bessel_y0", "y1": "bessel_y1",
-    "k0": "modified_bessel_k0", "k1": "modified_bessel_k1", "k0e": "scaled_modified_bessel_k0", "k1e": "scaled_modified_bessel_k1",
+    "k0": "modified_bessel_k0", "k1": "modified_bessel_k1",
+    "k0e": "scaled_modified_bessel_k0", "k1e": "scaled_modified_bessel_k1",
 }
 SPECIAL = {
     "xlogy": [(0.0, 0.0), (0.0, 2.0), (1.0, 1.0), (2.0, 0.0)], "xlog1py": [(0.0, -1.0), (0.0, 2.0), (1.0, 0.0)],

@@ -2,7 +2,7 @@
 
 cimport cython
 from cpython.buffer cimport PyObject_GetBuffer
-from cpython.exc cimport PyErr_CheckSignals, PyErr_SetNone
+from cpython.exc cimport PyErr_CheckSignals, PyErr_Occurred, PyErr_SetNone
 from cpython.float cimport PyFloat_AS_DOUBLE, PyFloat_CheckExact
 from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc

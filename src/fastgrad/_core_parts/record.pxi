@@ -87,10 +87,16 @@ cdef inline fg_array* run1(Row row, fg_array* p) except NULL:
         strides[0], strides[1] = run_stride(p), size
         if p.size:
             row.loops[p.dtype].fn(data, &p.size, strides, row.loops[p.dtype].data)
-        return r
+        return r if PyErr_Occurred() == NULL else undone(r)
     args[1] = r
     run_loop(&row.loops[p.dtype], 2, args, r.size)
     return r
+
+
+cdef fg_array* undone(fg_array* r) except NULL:
+    """What a loop that set an exception leads to (SciPy's do so where they are asked to)."""
+    fg_array_drop(r)
+    return NULL
 
 
 cdef inline fg_array* run2(Row row, fg_array* p, fg_array* q) except NULL:
@@ -117,7 +123,7 @@ cdef inline fg_array* run2(Row row, fg_array* p, fg_array* q) except NULL:
             strides[2] = size
             if big.size:
                 row.loops[p.dtype].fn(data, &big.size, strides, row.loops[p.dtype].data)
-            return r
+            return r if PyErr_Occurred() == NULL else undone(r)
     args[0], args[1] = p, q
     r = new_broadcast(row, 2, args, code, size)
     args[2] = r
@@ -156,7 +162,7 @@ cdef int run_loop(fg_loop* loop, int nargs, fg_array** args, intptr_t size) exce
         let_go(nargs, args)
     elif size:
         fg_loop_run(loop, nargs, args)
-    return 0
+    return 0 if PyErr_Occurred() == NULL else -1
 
 
 cdef fg_array* new_broadcast(Row row, int n, fg_array** args, int code, uint32_t size) except NULL:
@@ -422,7 +428,7 @@ cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** out
         let_go(f.ninputs, inputs)
     elif size:
         fg_program_run(p, inputs, outputs)
-    return 0
+    return 0 if PyErr_Occurred() == NULL else -1
 
 
 cdef object apply_general(Row row, tuple operands, dict options):

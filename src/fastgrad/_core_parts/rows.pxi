@@ -85,7 +85,7 @@ cdef int run_rows(Formula f, fg_program* p, fg_array** inputs, fg_array** output
         status = fg_program_run_rows(p, inputs, outputs, rows, n)
     if status != FG_OK:
         raise MemoryError
-    return 0
+    return 0 if PyErr_Occurred() == NULL else -1
 
 
 cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:

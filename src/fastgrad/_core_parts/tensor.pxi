@@ -484,13 +484,15 @@ cdef class Tensor(_TensorBase, TensorMethods):
             out = sum_all(SUM_ROW, self)
             if out is not None:
                 return out
-        return call(SUM_ROW, (self,), SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, **options)[1])
+        operands, options = SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, **options)
+        return call(SUM_ROW, operands, options)
 
     def mean(self, axis=None, dtype=None, keepdims=False, **options):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
         if dtype is not None:
             options["dtype"] = dtype
-        return call(MEAN_ROW, (self,), MEAN_ROW.op.bind(self, axis=axis, keepdims=keepdims, **options)[1])
+        operands, options = MEAN_ROW.op.bind(self, axis=axis, keepdims=keepdims, **options)
+        return call(MEAN_ROW, operands, options)
 
 
 cdef Extra leaf_extra(Tensor leaf):

@@ -178,7 +178,8 @@ average = _op(
            case((3, 2), axis=1, weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), returned=True)],
     doc=_doc("Mean of elements that count by weight.", "average([1., 3.], weights=[3., 1.])", "tensor(1.5)"))
 cov = _op(
-    "cov", _cov, "m; y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None", bind=_bind_cov, cases=_PAIR,
+    "cov", _cov, "m; y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=None, *, dtype=None",
+    bind=_bind_cov, cases=_PAIR,
     doc=_doc("The covariances of variables, of which each row of x has the observations of one.",
              "cov([[1., 2., 3.], [3., 2., 1.]])", "tensor([[ 1., -1.],\n        [-1.,  1.]])"))
 corrcoef = _op(

@@ -20,7 +20,7 @@ from ._scipy import elementwise as _op
 from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
-from .elementwise import conj, cos, cosh, erf, exp, imag, maximum, real, sign, sin, sqrt, where
+from .elementwise import conj, cos, cosh, erf, exp, imag, log, maximum, real, sign, sin, sqrt, where
 
 describe({
     "lambertw.k": ("int", "Which branch."),
@@ -130,6 +130,21 @@ def _sici_dx(g, out, x):
 
 def _shichi_dx(g, out, x):
     return g[0] * spherical_in(0, x) + g[1] * (cosh(x) / _where_wanted(x, g[1]))
+
+
+def _spence_dz(g, out, z):
+    """log(z) / (1 - z), around 1 by a function that has no hole there."""
+    near = abs(z - 1) < 0.5
+    inside, outside = where(near, z, 1.0), where(near, 2.0, z)
+    return g * where(near, -hyp2f1(1, 1, 2, 1 - inside), log(outside) / (1 - outside))
+
+
+def _ellipkm1_dp(g, out, p):
+    """By E and K for small p, where 1 - p forgets its digits; around 1 as the derivative of `ellipk`."""
+    small = p < 0.5
+    below, above = where(small, p, 0.25), where(small, 0.5, p)
+    slope = (ellipe(1 - below) - below * ellipkm1(below)) / (2 * below * (1 - below))
+    return -g * where(small, slope, math.pi / 8 * hyp2f1(1.5, 1.5, 2, 1 - above))
 
 
 def _where_wanted(x, g):
@@ -310,7 +325,7 @@ shichi = _structural("shichi", _by("shichi"), "x", vjp=_shichi_dx, multi=True, s
 fresnel = _structural("fresnel", _by("fresnel"), "z", vjp=_fresnel_dx, multi=True, saves="z", batch="same", cases=_ONE,
                       doc=_doc("Fresnel's integrals: S and C.", "special.fresnel([0., 1.])[0]",
                                "tensor([0.        , 0.43825915])"))
-spence = _op("spence", "z", vjp=lambda g, out, z: -g * hyp2f1(1, 1, 2, 1 - z), near=_POSITIVE, kinks=[((1.0,),
+spence = _op("spence", "z", vjp=_spence_dz, near=_POSITIVE, kinks=[((1.0,),
                                                                                                        (-1.0,))],
              doc=_doc("Spence's function, a dilogarithm: the integral of log(t) / (1 - t) from 1 to z.",
                       "special.spence([1., 2.])", "tensor([ 0.        , -0.82246703])"))
@@ -335,7 +350,7 @@ owens_t = _op("owens_t", "h, a",
 ellipk = _op("ellipk", "m", vjp=lambda g, out, m: g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2, m)), near=(-0.9, 0.9),
              doc=_doc("Complete elliptic integral of the first kind, of the parameter m.",
                       "special.ellipk([0., 0.5])", "tensor([1.57079633, 1.85407468])"))
-ellipkm1 = _op("ellipkm1", "p", vjp=lambda g, out, p: -g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2, 1 - p)), near=(0.1, 1.9),
+ellipkm1 = _op("ellipkm1", "p", vjp=_ellipkm1_dp, near=(0.1, 1.9),
                doc=_doc("ellipk(1 - p), accurate for small p.", "special.ellipkm1([1., 0.5])",
                         "tensor([1.57079633, 1.85407468])"))
 ellipe = _op("ellipe", "m", vjp=lambda g, out, m: -g * (math.pi / 8 * hyp2f1(0.5, 1.5, 2, m)), near=(-0.9, 0.9),

@@ -162,7 +162,8 @@ _AMONG = np.array([0.1, 0.35, 0.4, 0.9, 1.5])
 
 # fmt: off
 bincount = _op(
-    "bincount", lambda x, minlength: np.bincount(x, minlength=minlength), "x; weights=None, minlength=0", bind=_bind_bincount,
+    "bincount", lambda x, minlength: np.bincount(x, minlength=minlength), "x; weights=None, minlength=0",
+    bind=_bind_bincount,
     batch=each("bincount"), vjp=None,
     cases=[case(np.array([0, 2, 2, 5])), case(np.array([1, 1]), minlength=4), case(np.zeros(0, int))],
     doc=_doc("How often each of 0, 1, 2 ... is there.", "bincount([0, 2, 2])", "tensor([1, 0, 2])",
@@ -179,19 +180,23 @@ histogram_bin_edges = _op(
     bind=lambda x, bins=10, range=None, weights=None: ((x,), {"bins": _edges(bins), "range": range}),
     cases=[case((6,), bins=3), case((2, 3), bins=4, range=(-1.0, 1.0)), case((7,), bins="sqrt"),
            case((3,), bins=[0.0, 1.0, 3.0])],
-    doc=_doc("The edges of the bins that `histogram` counts in.", "histogram_bin_edges([0., 4.], 2)", "tensor([0., 2., 4.])"))
+    doc=_doc("The edges of the bins that `histogram` counts in.", "histogram_bin_edges([0., 4.], 2)",
+             "tensor([0., 2., 4.])"))
 histogram = _op(
     "histogram", np.histogram, "x; bins=10, range=None, density=None, weights=None",
     bind=_bind_histogram, multi=True, batch=each("histogram"), vjp=None,
     cases=[case((6,), bins=3), case((2, 3), bins=4, range=(-1.0, 1.0)), case((7,), bins="sqrt", density=True),
-           case((3,), bins=[-1.0, 0.5, 3.0]), case((5,), weights=np.array([1.0, 2.0, 0.5, 1.0, 3.0]), bins=3, density=True)],
-    doc=_doc("How many elements are in each bin, and the bins' edges.", "histogram([0., 1., 4.], 2)[0]", "tensor([2, 1])",
+           case((3,), bins=[-1.0, 0.5, 3.0]),
+           case((5,), weights=np.array([1.0, 2.0, 0.5, 1.0, 3.0]), bins=3, density=True)],
+    doc=_doc("How many elements are in each bin, and the bins' edges.", "histogram([0., 1., 4.], 2)[0]",
+             "tensor([2, 1])",
              "With weights, the sums of those in each bin, which have a gradient in them."))
 weighted_counts = _op(
     "weighted_counts", lambda x, weights, bins, range: np.histogram(x, bins, range, weights=weights)[0],
     "x, weights; bins=10, range=None", jvp=_counts_jvp(lambda: weighted_counts), batch=each("weighted_counts"),
     vjp=(None, _counts_dw(lambda: histogram_places)), saves="x",
-    cases=[case(_AMONG, (5,), bins=[0.0, 0.41, 1.0]), case(_AMONG, (5,), bins=3), case(_AMONG, (5,), bins=4, range=(0.2, 1.4))],
+    cases=[case(_AMONG, (5,), bins=[0.0, 0.41, 1.0]), case(_AMONG, (5,), bins=3),
+           case(_AMONG, (5,), bins=4, range=(0.2, 1.4))],
     doc="The sums of the weights in each bin.")
 histogram_places = _op(
     "histogram_places", _histogram_places, "x; bins, range", batch=each("histogram_places"), vjp=None,

@@ -172,7 +172,8 @@ def _with_ends(x, to_end, to_begin):
 
 
 _RUN = [
-    case((2, 3)), case((2, 3), axis=0), case((4, 3), axis=-2), case((5,), axis=0), case(()), case((0,)), case((3, 0), axis=1),
+    case((2, 3)), case((2, 3), axis=0), case((4, 3), axis=-2), case((5,), axis=0), case(()), case((0,)),
+    case((3, 0), axis=1),
     case((2, 1, 4), axis=2),
 ]  # fmt: skip
 _DIFF = [
@@ -202,12 +203,14 @@ logcumsumexp = _op(
 cumulative_sum = _op(
     "cumulative_sum", _cumulative("cumulative_sum", cumsum, 0), "x; axis=None, dtype=None, include_initial=False",
     bind=_bind_cumulative,
-    cases=[case((4,)), case((2, 3), axis=0), case((2, 3), axis=-1, include_initial=True), case((0,), include_initial=True)],
+    cases=[case((4,)), case((2, 3), axis=0), case((2, 3), axis=-1, include_initial=True),
+           case((0,), include_initial=True)],
     doc=_doc("Running sum.", "cumulative_sum([1., 2., 3.], include_initial=True)", "tensor([0., 1., 3., 6.])"))
 cumulative_prod = _op(
     "cumulative_prod", _cumulative("cumulative_prod", cumprod, 1), "x; axis=None, dtype=None, include_initial=False",
     bind=_bind_cumulative,
-    cases=[case((4,)), case((2, 3), axis=0), case((2, 3), axis=-1, include_initial=True), case((0,), include_initial=True)],
+    cases=[case((4,)), case((2, 3), axis=0), case((2, 3), axis=-1, include_initial=True),
+           case((0,), include_initial=True)],
     doc=_doc("Running product.", "cumulative_prod([1., 2., 3.], include_initial=True)", "tensor([1., 1., 2., 6.])"))
 diff = _op(
     "diff", _diff, "x; n=1, axis=-1, prepend=None, append=None", bind=_bind_diff, cases=_DIFF,
@@ -215,5 +218,6 @@ diff = _op(
 ediff1d = _op(
     "ediff1d", _ediff1d, "x; to_end=None, to_begin=None", bind=_bind_ediff1d,
     cases=[case((5,)), case((2, 3)), case((1,)), case((0,)), case((3,), to_end=np.array([1.0, 2.0]), to_begin=7.0)],
-    doc=_doc("Each element of the flattened array less the one before it.", "ediff1d([1., 3., 7.])", "tensor([2., 4.])"))
+    doc=_doc("Each element of the flattened array less the one before it.", "ediff1d([1., 3., 7.])",
+             "tensor([2., 4.])"))
 # fmt: on

@@ -91,7 +91,8 @@ def _bind_unique(
     x, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True
 ):
     return (x,), {
-        "return_index": bool(return_index), "return_inverse": bool(return_inverse), "return_counts": bool(return_counts),
+        "return_index": bool(return_index), "return_inverse": bool(return_inverse),
+        "return_counts": bool(return_counts),
         "axis": axis, "equal_nan": equal_nan,
     }  # fmt: skip
 
@@ -150,7 +151,8 @@ _DISTINCT = [case((5,)), case((2, 3)), case((3, 2), axis=0), case((2, 3), axis=1
 
 # fmt: off
 unique_parts = _op(
-    "unique_parts", _parts, "x; axis, equal_nan, values, inverse, counts", multi=True, batch=each("unique_parts"), vjp=None,
+    "unique_parts", _parts, "x; axis, equal_nan, values, inverse, counts", multi=True, batch=each("unique_parts"),
+    vjp=None,
     cases=[case(_TWICE, axis=None, equal_nan=True, values=False, inverse=True, counts=True),
            case(_TWICE, axis=0, equal_nan=True, values=True, inverse=False, counts=True)],
     doc="The distinct values, or where they are; the inverse and the counts.")
@@ -168,7 +170,8 @@ intersection = _op(
     doc="The distinct values that x and y have both, and where they are.")
 
 unique = _op(
-    "unique", _unique, "x; return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True",
+    "unique", _unique,
+    "x; return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True, sorted=True",
     bind=_bind_unique,
     cases=[case(_TWICE, return_counts=True), case((4,), return_index=True, return_inverse=True, return_counts=True),
            *_DISTINCT, case((2, 3), return_inverse=True)],
@@ -204,8 +207,10 @@ setxor1d = _op(
     cases=[case(_TWICE, np.array([2, 7])), case((4,), (3,)), case((2, 2), (0,)), case((3,), (2,), assume_unique=True)],
     doc=_doc("The distinct elements that only one of them has.", "setxor1d([3., 1.], [2., 1.])", "tensor([2., 3.])"))
 intersect1d = _op(
-    "intersect1d", lambda x, y, assume_unique: np.intersect1d(x, y, assume_unique), "x, y; assume_unique=False, return_indices=False",
+    "intersect1d", lambda x, y, assume_unique: np.intersect1d(x, y, assume_unique),
+    "x, y; assume_unique=False, return_indices=False",
     bind=_bind_intersect, batch=each("intersect1d"), vjp=None,
-    cases=[case(np.array([3, 1, 3, 2]), np.array([2, 5, 3])), case(_APART, np.array([2.0, 7.0, 5.0]), return_indices=True)],
+    cases=[case(np.array([3, 1, 3, 2]), np.array([2, 5, 3])),
+           case(_APART, np.array([2.0, 7.0, 5.0]), return_indices=True)],
     doc=_doc("The distinct elements that both have.", "intersect1d([3., 1.], [2., 1.])", "tensor([1.])"))
 # fmt: on

@@ -174,7 +174,9 @@ def _batch_matrix_transpose(many, x):
 
 
 def _batch_roll(many, x, shift, axis):
-    return shaped(roll(flat(x), shift, 1), x.shape[1:]) if axis is None else roll(x, shift, past(axis, x))
+    if axis is None:
+        return shaped(roll(flat(x), shift, 1), x.shape[1:])
+    return roll(x, shift, tuple(past(one, x) for one in np.ravel(axis).tolist()))  # an axis may be there twice
 
 
 def _batch_concat(many, *xs, axis):

@@ -181,6 +181,10 @@ def _searchsorted(a, v, side, sorter):
     return np.searchsorted(a, v, side=side, sorter=sorter)
 
 
+def _isin(x, values, assume_unique, invert, kind):
+    return np.isin(x, values, assume_unique, invert, kind=kind)
+
+
 def _nonzero(x):
     return np.nonzero(x)
 
@@ -212,7 +216,7 @@ def _bind_partition(x, kth, axis=-1, kind="introselect", order=None):
 
 
 def _bind_isin(x, values, assume_unique=False, invert=False, *, kind=None):
-    return (x, values), {"assume_unique": assume_unique, "invert": invert}
+    return (x, values), {"assume_unique": assume_unique, "invert": invert, "kind": kind}
 
 
 def _as_complex(x):
@@ -332,7 +336,7 @@ def _batch_digitize(many, x, bins, right):
     return reshape(_counted(where(falling, astype(down, int), astype(up, int))), shape)
 
 
-def _batch_isin(many, x, values, assume_unique, invert):
+def _batch_isin(many, x, values, assume_unique, invert, kind):
     if not many[1]:
         return isin(x, values, invert=invert)
     shape = x.shape if many[0] else (values.shape[0], *x.shape)
@@ -354,7 +358,8 @@ _SORT = [*_ALONG, case((5, 2), axis=0, descending=True), case((2, 3), axis=None,
 _TIES = np.array([[2, 1, 2, 0], [0, 0, 1, 1]])
 _AT = np.array([[2, 0, 2, -1], [1, 1, 0, 2]])
 _TAKE = [
-    ((2, 3), _AT, 1), ((3, 4), _AT[:1], 0), ((2, 4), _AT[:, :1], -1), ((2, 3, 2), np.array([[[1, 2], [1, 0], [2, 2], [0, 1]]]), 1),
+    ((2, 3), _AT, 1), ((3, 4), _AT[:1], 0), ((2, 4), _AT[:, :1], -1),
+    ((2, 3, 2), np.array([[[1, 2], [1, 0], [2, 2], [0, 1]]]), 1),
     ((2, 3), np.array([5, 0, 0, -1]), None), ((2, 3), np.zeros((2, 0), int), 1), ((1, 3), _AT, 1),
 ]  # fmt: skip
 
@@ -392,7 +397,8 @@ put_along = _op(
     doc="A copy of x with values written at indices along an axis. Of values for the same place, the last remains.")
 still_there = _op(
     "still_there", _still_there, "indices; shape, picked, axis", batch=_batch_still_there, vjp=None,
-    cases=[case(_AT, shape=(2, 3), picked=(2, 4), axis=1), case(np.array([1, 1, 0]), shape=(2,), picked=(3,), axis=None)],
+    cases=[case(_AT, shape=(2, 3), picked=(2, 4), axis=1),
+           case(np.array([1, 1, 0]), shape=(2,), picked=(3,), axis=None)],
     doc="Which of values written at indices along an axis are not written over.")
 
 # ---------------------------------------------------------------- in order --
@@ -415,7 +421,8 @@ argsort = _op(
     doc=_doc("Where the elements that `sort` gives come from; of equal ones, the first comes first.",
              "argsort([3., 1., 2.])", "tensor([1, 2, 0])"))
 partition = _op(
-    "partition", lambda x, kth, axis: np.partition(x, kth, axis=axis), "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
+    "partition", lambda x, kth, axis: np.partition(x, kth, axis=axis),
+    "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
     batch=over_axis("partition"),
     vjp=_partition_dx, saves="out, x",
     cases=[case((5,), kth=2, axis=-1), case((2, 6), kth=(1, 4), axis=1), case((4, 3), kth=-2, axis=0),
@@ -423,7 +430,8 @@ partition = _op(
     doc=_doc("The elements with the k-th smallest in its place, smaller ones before it and larger ones after.",
              "partition([3., 1., 2.], 1)", "tensor([1., 2., 3.])"))
 argpartition = _op(
-    "argpartition", lambda x, kth, axis: np.argpartition(x, kth, axis=axis), "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
+    "argpartition", lambda x, kth, axis: np.argpartition(x, kth, axis=axis),
+    "x; kth, axis=-1, kind='introselect', order=None", bind=_bind_partition,
     batch=over_axis("argpartition"),
     vjp=None,
     cases=[case((5,), kth=2, axis=-1), case((2, 6), kth=(1, 4), axis=1), case((2, 3), kth=3, axis=None)],
@@ -465,10 +473,11 @@ digitize = _op(
            case((), np.array([0.0]))],
     doc=_doc("The number of the bin that each element is in.", "digitize([0.5, 2.5], [0., 1., 2.])", "tensor([1, 3])"))
 isin = _op(
-    "isin", lambda x, values, assume_unique, invert: np.isin(x, values, assume_unique=assume_unique, invert=invert),
+    "isin", _isin,
     "x, values; assume_unique=False, invert=False, *, kind=None", bind=_bind_isin,
     batch=_batch_isin, vjp=None,
-    cases=[case(np.array([[1, 2], [3, 4]]), np.array([2, 3, 7])), case(np.array([1.0, 2.0]), np.array([2.0]), invert=True),
+    cases=[case(np.array([[1, 2], [3, 4]]), np.array([2, 3, 7])),
+           case(np.array([1.0, 2.0]), np.array([2.0]), invert=True),
            case((), (3,))],
     doc=_doc("Whether each element is among the values.", "isin([1, 2, 3], [2, 5])", "tensor([False,  True, False])"))
 nonzero = _op(
@@ -488,7 +497,8 @@ flatnonzero = _op(
              "tensor([1, 2])"))
 count_nonzero = _op(
     "count_nonzero", np.count_nonzero, "x; axis=None, keepdims=False", batch=over_axes("count_nonzero"), vjp=None,
-    cases=[case((2, 3)), case((2, 3), axis=0), case((2, 3, 2), axis=(0, -1), keepdims=True), case(()), case((0, 2), axis=0),
+    cases=[case((2, 3)), case((2, 3), axis=0), case((2, 3, 2), axis=(0, -1), keepdims=True), case(()),
+           case((0, 2), axis=0),
            case(np.array([[0, 1, 0], [2, 0, 0]]), axis=1)],
     doc=_doc("How many elements are not zero.", "count_nonzero([0., 2., 3.])", "tensor(2)"))
 # fmt: on

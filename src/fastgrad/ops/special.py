@@ -146,6 +146,16 @@ def _xlog1py_dy(g, out, x, y):
     return g * (x / (1 + where((x == 0) & (y == -1), 0.0, y)))
 
 
+def _erfcx_dx(g, out, x):
+    """2 x out - 2 / sqrt(pi), which cancel for large x: there by the asymptotic series (DLMF 7.12.1)."""
+    far = x > 30
+    y = where(far, x, 30.0)
+    t, series = 0.5 / (y * y), 0.0
+    for k in range(8, 0, -1):
+        series = 1 - (2 * k + 1) * t * (series if k < 8 else 1)
+    return g * where(far, -TWO_OVER_SQRT_PI * t * series, 2 * x * out - TWO_OVER_SQRT_PI)
+
+
 def _log_ndtr_dx(g, out, x):
     return g / (HALF_SQRT_PI / SQRT_HALF * erfcx(-SQRT_HALF * x))
 
@@ -221,7 +231,7 @@ def _zeta_dq(g, out, s, q):
 erfc = _op("erfc", "x", vjp=lambda g, out, x: -g * (TWO_OVER_SQRT_PI * exp(-(x * x))), fallback=_each(math.erfc),
            doc=_doc("1 - erf(x), accurate where that is small.", "special.erfc([0., 10.])",
                     "tensor([1.00000000e+00, 2.08848758e-45])"))
-erfcx = _op("erfcx", "x", vjp=lambda g, out, x: g * (2 * x * out - TWO_OVER_SQRT_PI),
+erfcx = _op("erfcx", "x", vjp=_erfcx_dx,
             doc=_doc("exp(x*x) * erfc(x), which does not underflow.", "special.erfcx([0., 1e10])",
                      "tensor([1.00000000e+00, 5.64189584e-11])"))
 erfi = _op("erfi", "x", vjp=lambda g, out, x: g * (TWO_OVER_SQRT_PI * exp(x * x)),

@@ -73,6 +73,7 @@ def _number(rows, skips):
 
 def _virtual(q, n, method):
     """Where in the ordered row the quantile lies, and the slope of that in q."""
+    q = q if q.dtype.kind == "f" else astype(q, np.float64)
     if not isinstance(n, int):
         n = astype(n, q.dtype)
     if method in _PLOTTING:
@@ -196,7 +197,7 @@ def _median_dx(skips):
 
 def _quantile_fn(function):
     def fn(x, q, axis, method, keepdims, weak):
-        return function(x, float(q) if weak else q, axis=axis, method=method, keepdims=keepdims)
+        return function(x, q.item() if weak else q, axis=axis, method=method, keepdims=keepdims)
 
     return fn
 
@@ -240,7 +241,8 @@ def _bind_quantile(plain, weighted, scale):
         weak = type(q) in (int, float)
         x = x if hasattr(x, "dtype") else np.asarray(x)
         q = q if hasattr(q, "dtype") else np.asarray(q)
-        q = astype(q, np.float64) if q.dtype.kind not in "fc" else q
+        if scale != 1 and not hasattr(type(q), "_lifts") and not np.all((_plain(q) >= 0) & (_plain(q) <= scale)):
+            raise ValueError(f"Percentiles must be in the range [0, {scale}]")
         options = {"axis": axis if axis is None else _tuple(axis), "keepdims": bool(keepdims), "weak": weak}
         if weights is not None:
             if method != "inverted_cdf":
@@ -253,6 +255,10 @@ def _bind_quantile(plain, weighted, scale):
         return (x, q), options
 
     return bind
+
+
+def _hundredths(name):
+    return lambda x, q, **options: TABLE[name].on((x, q / 100), options)
 
 
 def _tuple(axis):
@@ -272,7 +278,7 @@ def _plain(x):
 
 def _weighted_fn(function):
     def fn(x, q, weights, axis, keepdims, weak):
-        q, x = float(q) if weak else q, np.asarray(x)
+        q, x = q.item() if weak else q, np.asarray(x)
         if weights.ndim < x.ndim and axis is not None:
             weights = _along(weights, x, _axes(x, axis))
         return function(x, q, axis=axis, method="inverted_cdf", keepdims=keepdims, weights=weights)
@@ -443,7 +449,8 @@ median = _op(
     bind=lambda x, axis=None, keepdims=False, *, overwrite_input=False: ((x,), {"axis": axis, "keepdims": keepdims}),
     batch=over_axes("median"), vjp=_median_dx(False), saves="x", cases=_MIDDLE,
     kinks=[(([3.0, 1.0, 2.0],), ([0.0, 0.0, 1.0],)), (([4.0, 1.0, 3.0, 2.0],), ([0.0, 0.0, 0.5, 0.5],))],
-    doc=_doc("The element in the middle, or the mean of the two; nan where one is.", "median([3., 1., 2.])", "tensor(2.)"))
+    doc=_doc("The element in the middle, or the mean of the two; nan where one is.", "median([3., 1., 2.])",
+             "tensor(2.)"))
 nanmedian = _op(
     "nanmedian", lambda x, axis, keepdims: np.nanmedian(x, axis=axis, keepdims=keepdims),
     "x; axis=None, keepdims=False",
@@ -454,7 +461,8 @@ quantile = _op(
     "quantile", _quantile_fn(np.quantile), "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
     bind=_bind_quantile("quantile", "weighted_quantile", 1), batch=_batch_quantile(lambda: quantile, False),
     vjp=(_quantile_dx(False), _quantile_dq(False)), saves="x, q", near=((-2.0, 2.0), (0.05, 0.95)), cases=_Q,
-    doc=_doc("What a part q of the elements is below.", "quantile([1., 2., 3.], [0.5, 0.75])", "tensor([2. , 2.5])", _QUANTILE))
+    doc=_doc("What a part q of the elements is below.", "quantile([1., 2., 3.], [0.5, 0.75])", "tensor([2. , 2.5])",
+             _QUANTILE))
 nanquantile = _op(
     "nanquantile", _quantile_fn(np.nanquantile), "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
     bind=_bind_quantile("nanquantile", "weighted_nanquantile", 1), batch=_batch_quantile(lambda: nanquantile, True),
@@ -462,14 +470,15 @@ nanquantile = _op(
     doc=_doc("What a part q of the elements that are not nan is below.", "nanquantile([1., 2., float('nan')], 0.5)",
              "tensor(1.5)", _QUANTILE))
 percentile = _op(
-    "percentile", lambda x, q, axis, method, keepdims, weak: quantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
-    "x, q; axis=None, *, method='linear', keepdims=False, weights=None", bind=_bind_quantile("quantile", "weighted_quantile", 100),
+    "percentile", _hundredths("quantile"),
+    "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
+    bind=_bind_quantile("quantile", "weighted_quantile", 100),
     cases=_hundredfold(_Q[:6]),
     doc=_doc("What q percent of the elements are below.", "percentile([1., 2., 3.], 75)", "tensor(2.5)", _QUANTILE))
 nanpercentile = _op(
-    "nanpercentile",
-    lambda x, q, axis, method, keepdims, weak: nanquantile(x, q / 100, axis=axis, method=method, keepdims=keepdims),
-    "x, q; axis=None, *, method='linear', keepdims=False, weights=None", bind=_bind_quantile("nanquantile", "weighted_nanquantile", 100),
+    "nanpercentile", _hundredths("nanquantile"),
+    "x, q; axis=None, *, method='linear', keepdims=False, weights=None",
+    bind=_bind_quantile("nanquantile", "weighted_nanquantile", 100),
     cases=_hundredfold(_NANQ),
     doc=_doc("What q percent of the elements that are not nan are below.", "nanpercentile([1., 2., float('nan')], 50)",
              "tensor(1.5)", _QUANTILE))
@@ -479,7 +488,8 @@ weighted_quantile = _op(
     cases=[case((5,), q=np.array(0.4), weights=np.array([1.0, 2.0, 0.5, 0.0, 1.0])),
            case((2, 3), q=_QS, weights=np.array([1.0, 2.0, 0.5]), axis=1),
            case((2, 3), q=np.array([0.3, 0.8]), weights=np.array([2.0, 1.0]), axis=0),
-           case((3, 2), q=np.array(0.5), weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), axis=(0, 1), keepdims=True)],
+           case((3, 2), q=np.array(0.5), weights=np.array([[1.0, 2.0], [0.5, 1.0], [3.0, 0.25]]), axis=(0, 1),
+                keepdims=True)],
     doc="The quantile of elements that count by weight: one of them.")
 weighted_nanquantile = _op(
     "weighted_nanquantile", _weighted_fn(np.nanquantile), "x; q, weights, axis=None, keepdims=False, weak=False",
@@ -505,11 +515,13 @@ nanmean = _op(
     "nanmean", _nanmean, "x; axis=None, keepdims=False, *, dtype=None, where=True", cases=_NAN,
     doc=_doc("Mean of the elements that are not nan.", "nanmean([1., float('nan'), 3.])", "tensor(2.)"))
 nanvar = _op(
-    "nanvar", _nanvar, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None", bind=_bind_nanmoment(_nanvar),
+    "nanvar", _nanvar, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None",
+    bind=_bind_nanmoment(_nanvar),
     cases=[case(_GAPS, axis=1, correction=1), *_NAN],
     doc=_doc("Variance of the elements that are not nan.", "nanvar([1., float('nan'), 3.])", "tensor(1.)"))
 nanstd = _op(
-    "nanstd", _nanstd, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None", bind=_bind_nanmoment(_nanstd),
+    "nanstd", _nanstd, "x; axis=None, correction=0, keepdims=False, *, ddof=None, dtype=None, where=True, mean=None",
+    bind=_bind_nanmoment(_nanstd),
     cases=[case(_GAPS, axis=1, correction=1), *_NAN],
     doc=_doc("Standard deviation of the elements that are not nan.", "nanstd([1., float('nan'), 3.])", "tensor(1.)"))
 nanmax = _op(
@@ -530,12 +542,14 @@ nanargmax = _op(
     "nanargmax", lambda x, axis, keepdims: np.nanargmax(x, axis=axis, keepdims=keepdims),
     "x; axis=None, keepdims=False", batch=find("nanargmax"), vjp=None,
     cases=[case((2, 3)), case((2, 3), axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS)],
-    doc=_doc("Where the (first) largest of the elements that are not nan is.", "nanargmax([1., float('nan'), 3.])", "tensor(2)"))
+    doc=_doc("Where the (first) largest of the elements that are not nan is.", "nanargmax([1., float('nan'), 3.])",
+             "tensor(2)"))
 nanargmin = _op(
     "nanargmin", lambda x, axis, keepdims: np.nanargmin(x, axis=axis, keepdims=keepdims),
     "x; axis=None, keepdims=False", batch=find("nanargmin"), vjp=None,
     cases=[case((2, 3)), case((2, 3), axis=0), case(_GAPS, axis=-1, keepdims=True), case(_GAPS)],
-    doc=_doc("Where the (first) smallest of the elements that are not nan is.", "nanargmin([1., float('nan'), 3.])", "tensor(0)"))
+    doc=_doc("Where the (first) smallest of the elements that are not nan is.", "nanargmin([1., float('nan'), 3.])",
+             "tensor(0)"))
 nancumsum = _op(
     "nancumsum", lambda x, axis, dtype: cumsum(_without(x, 0), axis=axis, dtype=dtype), "x; axis=None, dtype=None",
     cases=[case((2, 3)), case((2, 3), axis=-1), case(_GAPS, axis=0), case(_GAPS), case(())],
@@ -543,5 +557,6 @@ nancumsum = _op(
 nancumprod = _op(
     "nancumprod", lambda x, axis, dtype: cumprod(_without(x, 1), axis=axis, dtype=dtype), "x; axis=None, dtype=None",
     cases=[case((2, 3)), case((2, 3), axis=-1), case(_GAPS, axis=0), case(_GAPS), case(())],
-    doc=_doc("Running product, in which nan counts as 1.", "nancumprod([2., float('nan'), 3.])", "tensor([2., 2., 6.])"))
+    doc=_doc("Running product, in which nan counts as 1.", "nancumprod([2., float('nan'), 3.])",
+             "tensor([2., 2., 6.])"))
 # fmt: on
