@@ -1,5 +1,6 @@
 """What every test module shares: the seeded generator, torch where there is one, hypothesis' profiles."""
 
+import gc
 import importlib.util
 import os
 import zlib
@@ -27,6 +28,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "torch: compares with PyTorch; skipped where it is not installed")
     if REQUIRE_TORCH and not HAS_TORCH:
         raise pytest.UsageError("FASTGRAD_REQUIRE_TORCH=1, but PyTorch is not installed")
+
+
+def pytest_collection_finish(session):
+    """What collection made stays to the end: the collector need not look at it in every test of garbage."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items):

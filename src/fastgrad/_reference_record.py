@@ -63,7 +63,10 @@ def apply(op, operands, options):
     if not op.variadic and len(operands) != len(op.operands):
         raise _errors.operand_count(op.name, len(op.operands), len(operands))
     if op.derived and not fused(op, options):
-        return op.fn(*map(_as_operand, operands), **options)
+        given = [_as_operand(value) for value in operands]
+        if not any(isinstance(value, Tensor) for value in given):  # a scalar is weak beside an array alone
+            given = [Tensor._of(numeric(value, "operand")) for value in given]
+        return op.fn(*given, **options)
     arrays = _arrays(op, operands)
     outs = _call(op, arrays, options)
     if not op.view:
