@@ -47,6 +47,7 @@ def bind(op):
 
     function.__name__ = function.__qualname__ = op.name
     function.__doc__, function.__module__ = op.doc, op.module
+    function.__wrapped__ = op.bind  # what `inspect.signature` reads
     return function
 
 
