@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 import pytest
-from samples import COMPILED
 
 import fastgrad as fg
 

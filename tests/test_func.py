@@ -2,6 +2,7 @@
 
 import collections
 import gc
+import math
 import threading
 import weakref
 
@@ -488,3 +489,36 @@ def test_threads_do_not_see_each_others_levels():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+LOST = {
+    "float": lambda x: math.sin(float(x)),
+    "math": lambda x: math.sin(x),
+    "item": lambda x: 2.0 * x.item(),
+    "tolist": lambda x: x.tolist() ** 2,
+    "an ndarray": lambda x: np.sum([x.item(), 1.0]),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_a_number_that_is_returned_instead_of_a_tensor_is_refused(name):
+    """Its gradient would be zero, in silence."""
+    f = LOST[name]
+    calls = [
+        lambda: fg.func.grad(f)(2.0), lambda: fg.func.value_and_grad(f)(np.array(2.0)), lambda: fg.func.vjp(f, 2.0),
+        lambda: fg.func.jvp(f, (2.0,), (1.0,)), lambda: fg.func.jacrev(f)(2.0), lambda: fg.func.jacfwd(f)(2.0),
+        lambda: fg.func.hessian(f)(2.0), lambda: fg.func.hvp(f, 2.0, 1.0), lambda: fg.func.grad(f)(fg.tensor(2.0)),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises((TypeError, RuntimeError)):
+            call()
+
+
+def test_numbers_may_be_looked_at_and_constants_returned():
+    def f(x):
+        assert float(x) == 2.0 and x.item() == 2.0
+        return x * x if x > 1 else x
+
+    assert fg.func.grad(f)(2.0) == 4.0
+    assert fg.func.grad(lambda x: 3.0)(2.0) == 0.0
+    assert fg.func.grad(lambda x: int(x > 1))(2.0) == 0.0

@@ -125,6 +125,7 @@ def test_what_is_no_expression_along_rows_has_no_program():
     reject(lambda x, axis: TABLE["cumsum"](x, axis=axis) - peak(x, axis))
 
 
+@pytest.mark.filterwarnings("ignore:Degrees of freedom:RuntimeWarning")
 @pytest.mark.parametrize("name", ROWWISE)
 def test_rows_of_one_element(name):
     """The cotangent has the size of the operand there, and another shape."""

@@ -189,6 +189,21 @@ def _check_no_graph_lost(frame):
             raise _errors.out_loses_graph()
 
 
+_taken = count()
+_times_taken = 0
+
+
+def _note_taken(tensor):
+    global _times_taken
+    if hasattr(type(tensor), "_lifts") or tensor.requires_grad:
+        _times_taken = next(_taken) + 1
+
+
+def numbers_taken():
+    """How often a number was taken out of what has a graph or a tangent, so that a caller can tell whether one was."""
+    return _times_taken
+
+
 @cache
 def _store():
     from opcode import opmap
@@ -273,10 +288,12 @@ class TensorMethods:
 
     def item(self, *index):
         """One element as a Python scalar: the only one, or the one at `index`."""
+        _note_taken(self)
         return self._ndarray().item(*index)
 
     def tolist(self):
         """The elements as nested lists of Python scalars."""
+        _note_taken(self)
         return self._ndarray().tolist()
 
     def tobytes(self, order="C"):

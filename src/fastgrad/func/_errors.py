@@ -187,3 +187,10 @@ def batched_result(where):
 
 def chunk_size(value):
     return ValueError(f"chunk_size should be None or greater than 0, got {value}")
+
+
+def number_taken(where, value):
+    return TypeError(
+        f"{where}: the function gave a plain {type(value).__name__}, and took a number out of what is differentiated "
+        "(float(x), x.item(), math.sin(x)): its derivative is lost. Compute with tensors, or say x.detach() first"
+    )

@@ -9,12 +9,25 @@ from typing import Any
 import numpy as np
 
 from .._backend import Tensor, backend
+from .._methods import numbers_taken
 from ..ops import TABLE
 from . import _errors
 from ._lift import levels
 from ._reverse import Reverse, has_graph, reaches_beyond, recording, remember
 from ._tree import flatten, leaves_as, shown, unflatten
-from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact, is_array, like_input, split_aux
+from ._values import (
+    Picked,
+    any_tensors,
+    as_tensor,
+    check_kept,
+    detached,
+    finished,
+    inexact,
+    is_array,
+    kept,
+    like_input,
+    split_aux,
+)  # fmt: skip
 
 _zeros_like = TABLE["zeros_like"]
 _asarray, _grad, _set_grad_enabled = backend.asarray, backend.grad, backend._set_grad_enabled
@@ -52,7 +65,7 @@ def _value_and_grad(where, function, argnums, has_aux, args, kwargs):
     tensors = picked.tensors(where)
     with recording() as outer:
         run = Reverse(tensors, outer)
-        out, aux = split_aux(where, picked.call(function, run.inputs), has_aux)
+        out, aux = split_aux(where, picked.call(where, function, run.inputs), has_aux)
         out = _scalar(where, out)
         one = _asarray(np.ones((), out.dtype)) if out.dtype.kind == "f" else None
         found = run.gradients([out], [one]) if one is not None else [None] * len(tensors)
@@ -70,13 +83,14 @@ def _fast(function, args, kwargs):
     if levels() or a.dtype.kind != "f" or _in_inference_mode():
         return None
     x = _leaf_of(a)
-    before = _set_grad_enabled(True)
+    taken, before = numbers_taken(), _set_grad_enabled(True)
     try:
         y = function(x, *args[1:], **kwargs)
         found = _value_and_gradient(y, x, not before)
         if found is not None:
             return found[1], found[0]
         if type(y) is not Tensor or y.ndim or not y.requires_grad or y.dtype.kind != "f":
+            check_kept("grad(f)(*args)", y, taken)
             return np.zeros(a.shape, a.dtype), _scalar("grad(f)(*args)", y).item()
         record = before and reaches_beyond((y,), (x,))
         if record:
@@ -217,7 +231,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     tensors = [inexact(where, leaf) for leaf in leaves]
     with recording() as outer:
         run = Reverse(tensors, outer)
-        out, aux = split_aux(where, func(*unflatten(run.inputs, structure)), has_aux)
+        out, aux = split_aux(where, kept(where, func, *unflatten(run.inputs, structure)), has_aux)
     outs, out_structure = flatten(out)
     for value in outs:
         if not is_array(value):
@@ -299,7 +313,7 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> tuple[Any, Any]:
     directions = [as_direction(where, t, d) for t, d in zip(tensors, directions)]
     with recording() as outer:
         run = Reverse(tensors, outer)
-        y = _scalar(where, f(unflatten(run.inputs, structure)))
+        y = _scalar(where, kept(where, f, unflatten(run.inputs, structure)))
         found = second(run, y, directions)
         found = [like_input(_zero_or(g, t), leaf) for g, t, leaf in zip(found, tensors, leaves)]
     return finished(y, any_tensors(leaves), _detacher(run, [y])), unflatten(found, structure)
@@ -311,10 +325,11 @@ def _fast_hvp(f, a, v):
         return None
     x = _asarray(a)
     x.requires_grad = True
-    before = _set_grad_enabled(True)
+    taken, before = numbers_taken(), _set_grad_enabled(True)
     try:
         y = f(x)
         if type(y) is not Tensor or y.ndim or not y.requires_grad or y.dtype.kind != "f":
+            check_kept("hvp(f, x, v)", y, taken)
             return _scalar("hvp(f, x, v)", y).item(), np.zeros(a.shape, a.dtype)
         record = before and reaches_beyond((y,), (x,))
         if record:

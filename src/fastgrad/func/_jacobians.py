@@ -17,7 +17,7 @@ from ._gradients import as_direction, second
 from ._lift import Lifted, level
 from ._reverse import Reverse, peel, recording, split
 from ._tree import flatten, leaves_as, shown, unflatten
-from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact, is_array, like_input, split_aux
+from ._values import Picked, any_tensors, as_tensor, detached, finished, inexact, is_array, kept, like_input, split_aux
 
 _broadcast_to, _concat, _moveaxis, _reshape, _zeros_like = (
     TABLE[name] for name in ("broadcast_to", "concat", "moveaxis", "reshape", "zeros_like")
@@ -74,7 +74,7 @@ def jvp(
     with recording() as outer:
         with level() as along:
             duals = [Dual(value, t, along.number) for value, t in zip(values, directions)]
-            out, aux = split_aux(where, func(*unflatten(duals, structure)), has_aux)
+            out, aux = split_aux(where, kept(where, func, *unflatten(duals, structure)), has_aux)
         outs, out_structure = flatten(out)
         parts = [_both(where, value, along, strict) for value in outs]
     as_tensors = any_tensors(leaves) or (any_tensors(directions) and any(isinstance(t, Lifted) for t in directions))
@@ -181,7 +181,7 @@ def jacrev(
         inputs = _all_real(where, "inputs", picked.tensors(where))
         with recording() as outer:
             run = Reverse(inputs, outer)
-            out, aux = split_aux(where, picked.call(func, run.inputs), has_aux)
+            out, aux = split_aux(where, picked.call(where, func, run.inputs), has_aux)
             leaves, structure = flatten(out)
             for leaf in leaves:
                 if not is_array(leaf):
@@ -288,7 +288,7 @@ def _pushed(where, func, picked, inputs, bases, has_aux):
     """Of each output the tangents along a batch of directions; the outputs' structure; aux."""
     with level(bases[0].shape[0] if bases else 0, alike=True) as many, level() as along:
         duals = [Dual(x, Batched(_asarray(base), many.number), along.number) for x, base in zip(inputs, bases)]
-        out, aux = split_aux(where, picked.call(func, duals), has_aux)
+        out, aux = split_aux(where, picked.call(where, func, duals), has_aux)
     leaves, structure = flatten(out)
     outs = _all_real(where, "outputs", [peel(_both(where, leaf, along, False)[1], many) for leaf in leaves])
     return outs, structure, _tree_of(aux, lambda leaf: _one(split(leaf, along)[0], many)) if has_aux else None
@@ -338,7 +338,7 @@ def hessian(func: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Cal
         with recording() as outer:
             with level(total, alike=True) as many:
                 run = Reverse(inputs, outer)  # every input once for each row
-                y = picked.call(func, run.inputs)
+                y = picked.call("hessian(f)(*args)", func, run.inputs)
                 found = None
                 if is_array(y) and np.ndim(y) == 0 and as_tensor(y).dtype.kind != "c":
                     found = second(run, as_tensor(y), [Batched(_asarray(base), many.number) for base in bases])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._backend import Tensor, backend
-from .._methods import TensorMethods
+from .._methods import TensorMethods, numbers_taken
 from . import _errors
 from ._batched import Batched
 from ._dual import Dual
@@ -83,6 +83,22 @@ def split_aux(where, out, has_aux):
     return out
 
 
+def kept(where, function, *args, **kwargs):
+    """What a function returns; a plain number raises where one was taken out of what is differentiated."""
+    before = numbers_taken()
+    out = function(*args, **kwargs)
+    check_kept(where, out, before)
+    return out
+
+
+def check_kept(where, out, before):
+    """`kept`, where the function has run since `numbers_taken` gave `before`."""
+    if numbers_taken() != before:
+        for leaf in flatten(out)[0]:
+            if not isinstance(leaf, TensorMethods) and is_array(leaf) and np.asarray(leaf).dtype.kind in "fc":
+                raise _errors.number_taken(where, leaf)
+
+
 class Picked:
     """The arguments that `argnums` names, flat, and how to call the function with others in their place."""
 
@@ -94,7 +110,7 @@ class Picked:
         one = isinstance(self.argnums, int)
         self.leaves, self.structure = flatten(args[self.argnums] if one else tuple([args[i] for i in self.argnums]))
 
-    def call(self, function, values):
+    def call(self, where, function, values):
         """``function(*args, **kwargs)`` with these leaves."""
         args, picked = list(self.args), unflatten(values, self.structure)
         if isinstance(self.argnums, int):
@@ -102,7 +118,7 @@ class Picked:
         else:
             for i, value in zip(self.argnums, picked):
                 args[i] = value
-        return function(*args, **self.kwargs)
+        return kept(where, function, *args, **self.kwargs)
 
     def tree(self, leaves):
         """Leaves as the arguments are."""

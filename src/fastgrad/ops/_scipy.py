@@ -13,6 +13,7 @@ import numpy as np
 
 from ._batch import ranked
 from ._row import TABLE, Op, register
+from .elementwise import trunc, where
 
 MODULE = "fastgrad.special"
 
@@ -98,9 +99,24 @@ def structural(name, fn, signature, *, vjp, **row):
     return register(name, fn, signature, vjp=formulas, **row)
 
 
-def parametric(name, signature, *, ufunc=None, **row):
+def parametric(name, signature, *, vjp, ufunc=None, **row):
     """A structural row by a ufunc with parameters, in which no derivative is known (see `structural`)."""
-    return structural(name, by(ufunc or name), signature, **row)
+    vjp = tuple(formula and defined(formula) for formula in vjp)
+    return structural(name, by(ufunc or name), signature, vjp=vjp, **row)
+
+
+def defined(formula):
+    """The formula, and nan where the function is nan: of where that ends, a formula need not know."""
+
+    def guarded(g, out, *operands):
+        return where(out == out, 1.0, math.nan) * formula(g, out, *operands)
+
+    return guarded
+
+
+def whole(n):
+    """An order as SciPy's functions of whole orders take it: without what is behind the point."""
+    return n if type(n) is int or n.dtype.kind in "biu" else trunc(n)
 
 
 # ---------------------------------------------------------------- without SciPy

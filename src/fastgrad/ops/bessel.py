@@ -16,10 +16,12 @@ from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case
 from ._scipy import by as _by
+from ._scipy import defined as _defined
 from ._scipy import elementwise as _op
 from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
+from ._scipy import whole as _whole
 from .elementwise import conj, cos, cosh, erf, exp, imag, log, maximum, real, sign, sin, sqrt, where
 
 describe({
@@ -56,10 +58,16 @@ def _neighbours(row, below, above):
     return None, formula
 
 
+def _whole_neighbours(row, below, above):
+    _, slope = _neighbours(row, below, above)
+    return None, lambda g, out, n, x: slope(g, out, _whole(n), x)
+
+
 def _spherical(row, below, above):
     """The derivative as ``(below * n * f(n - 1) + above * (n + 1) * f(n + 1)) / (2 * n + 1)``."""
 
     def formula(g, out, n, z, derivative):
+        n = _whole(n)
         low, high = row()(maximum(n - 1, 0), z, derivative), row()(n + 1, z, derivative)
         return g * ((below * n * low + above * (n + 1) * high) / (2 * n + 1))
 
@@ -116,6 +124,7 @@ def _laguerre_slope(n, alpha, x):
 
 
 def _expn_dx(g, out, n, x):
+    n = _whole(n)
     return -g * where(n == 0, out * (1 + 1 / x), expn(maximum(n - 1, 0), x))
 
 
@@ -231,10 +240,10 @@ hankel2 = _parametric("hankel2", "v, z", vjp=_neighbours(lambda: hankel2, 1, -1)
                       cases=_BESSEL,
                       doc=_doc("Hankel function of the second kind: jv - 1j * yv.", "special.hankel2(0, [1., 2.])",
                                "tensor([0.76519769-0.08825696j, 0.22389078-0.51037567j])", _NO_ORDER))
-yn = _parametric("yn", "n, x", vjp=_neighbours(lambda: yn, 1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE[:4],
+yn = _parametric("yn", "n, x", vjp=_whole_neighbours(lambda: yn, 1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE[:4],
                  doc=_doc("Bessel function of the second kind, of whole order.", "special.yn(2, [1., 2.])",
                           "tensor([-1.65068261, -0.6174081 ])", _NO_ORDER))
-kn = _parametric("kn", "n, x", vjp=_neighbours(lambda: kn, -1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE,
+kn = _parametric("kn", "n, x", vjp=_whole_neighbours(lambda: kn, -1, -1), near=((0, 3), _POSITIVE), cases=_WHOLE,
                  doc=_doc("Modified Bessel function of the second kind, of whole order.", "special.kn(2, [1., 2.])",
                           "tensor([1.6248389 , 0.25375975])",
                           _NO_ORDER))
@@ -305,7 +314,7 @@ airy = _structural(
 expi = _op("expi", "x", vjp=lambda g, out, x: g * (exp(x) / x), near=_POSITIVE,
            doc=_doc("The exponential integral Ei: of exp(t) / t, up to x.", "special.expi([1., 2.])",
                     "tensor([1.89511782, 4.95423436])"))
-exp1 = _op("exp1", "z", vjp=lambda g, out, z: -g * (exp(-z) / z), near=_POSITIVE,
+exp1 = _op("exp1", "z", vjp=_defined(lambda g, out, z: -g * (exp(-z) / z)), near=_POSITIVE,
            doc=_doc("The exponential integral E1: of exp(-t) / t, from z on.", "special.exp1([1., 2.])",
                     "tensor([0.21938393, 0.04890051])"))
 expn = _parametric("expn", "n, x", vjp=(None, _expn_dx), near=((0, 3), _POSITIVE), cases=_WHOLE,
@@ -347,13 +356,13 @@ owens_t = _op("owens_t", "h, a",
               vjp=(lambda g, out, h, a: -g * (exp(-0.5 * (h * h)) * erf(a * h * SQRT_HALF) * (SQRT_HALF / SQRT_PI / 2)),
                    lambda g, out, h, a: g * (exp(-0.5 * (h * h) * (1 + a * a)) / (2 * math.pi * (1 + a * a)))),
               doc=_doc("Owen's T function.", "special.owens_t([0., 1.], 1.)", "tensor([0.125     , 0.06674188])"))
-ellipk = _op("ellipk", "m", vjp=lambda g, out, m: g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2, m)), near=(-0.9, 0.9),
+ellipk = _op("ellipk", "m", vjp=_defined(lambda g, out, m: g * (math.pi / 8 * hyp2f1(1.5, 1.5, 2, m))), near=(-0.9, 0.9),
              doc=_doc("Complete elliptic integral of the first kind, of the parameter m.",
                       "special.ellipk([0., 0.5])", "tensor([1.57079633, 1.85407468])"))
 ellipkm1 = _op("ellipkm1", "p", vjp=_ellipkm1_dp, near=(0.1, 1.9),
                doc=_doc("ellipk(1 - p), accurate for small p.", "special.ellipkm1([1., 0.5])",
                         "tensor([1.57079633, 1.85407468])"))
-ellipe = _op("ellipe", "m", vjp=lambda g, out, m: -g * (math.pi / 8 * hyp2f1(0.5, 1.5, 2, m)), near=(-0.9, 0.9),
+ellipe = _op("ellipe", "m", vjp=_defined(lambda g, out, m: -g * (math.pi / 8 * hyp2f1(0.5, 1.5, 2, m))), near=(-0.9, 0.9),
              doc=_doc("Complete elliptic integral of the second kind, of the parameter m.",
                       "special.ellipe([0., 0.5])", "tensor([1.57079633, 1.35064388])"))
 ellipkinc = _parametric("ellipkinc", "phi, m", vjp=(lambda g, out, phi, m: g / _root(phi, m), None), near=_UNIT,

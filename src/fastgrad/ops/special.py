@@ -21,7 +21,7 @@ from ._scipy import elementwise as _op
 from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
-from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, log, log1p, power, sign, sin, sqrt, where
+from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, floor, log, log1p, power, sign, sin, sqrt, where
 
 describe({
     "multigammaln.d": ("int", "The dimension: of what matrices it is the gamma function."),
@@ -207,6 +207,7 @@ def _f_density(dfn, dfd, x):
 
 
 def _poisson_mass(k, m):
+    k = floor(k)
     return exp(xlogy(k, m) - m - gammaln(k + 1))
 
 
