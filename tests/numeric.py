@@ -15,6 +15,9 @@ ROUNDING = 64.0
 """How many roundings of the loss's size a difference is allowed: NumPy's functions are good to 4 ulps, a
 difference takes two values, a row composes a few functions."""
 
+DIRECTIONS = 3
+"""In how many random directions a derivative is looked at, where that is done. A wrong gradient is right in none."""
+
 
 def pairing(gs, outs):
     """Re(sum(conj(g) out)) and the sum of the terms' sizes, which is what its rounding scales with."""
@@ -27,13 +30,21 @@ def pairing(gs, outs):
 
 
 def _slope(loss, x, index, step, direction):
-    kept = x[index]
+    kept = x[index].copy()
     x[index] = kept + direction * step
     high, size_high = loss()
     x[index] = kept - direction * step
     low, size_low = loss()
     x[index] = kept
     return (high - low) / (2 * step), max(size_high, size_low)
+
+
+def _derivative(loss, x, index, step, direction):
+    """The slope, and a bound on its error."""
+    wide, _ = _slope(loss, x, index, step, direction)
+    narrow, size = _slope(loss, x, index, step / 2, direction)
+    best = (4 * narrow - wide) / 3
+    return best, abs(best - narrow) + ROUNDING * EPS * size / step
 
 
 def gradient(loss, x):
@@ -46,12 +57,9 @@ def gradient(loss, x):
     error = np.zeros(x.shape)
     for index in np.ndindex(x.shape):
         for direction in (1, 1j) if x.dtype.kind == "c" else (1,):
-            step = STEP * max(1.0, abs(x[index]))
-            wide, _ = _slope(loss, x, index, step, direction)
-            narrow, size = _slope(loss, x, index, step / 2, direction)
-            best = (4 * narrow - wide) / 3
-            grad[index] += best * direction
-            error[index] += abs(best - narrow) + ROUNDING * EPS * size / step
+            slope, bound = _derivative(loss, x, index, STEP * max(1.0, abs(x[index])), direction)
+            grad[index] += slope * direction
+            error[index] += bound
     return grad, error
 
 
@@ -67,4 +75,25 @@ def assert_gradient(found, loss, x, what):
         raise AssertionError(
             f"{what}: at {index} found {found[index]}, numerically {expected[index]} ± {error[index]:.1e}\n"
             f"x = {x!r}\nfound = {found!r}\nnumeric = {expected!r}"
+        )
+
+
+def assert_gradient_along(rng, found, loss, x, what):
+    """`assert_gradient` in a few random directions, where that is less work than every element's."""
+    if x.size * (1 + (x.dtype.kind == "c")) <= DIRECTIONS:
+        assert_gradient(found, loss, x, what)
+        return
+    found = np.asarray(found)
+    assert found.shape == x.shape, f"{what}: shape {found.shape} instead of {x.shape}"
+    for _ in range(DIRECTIONS):
+        direction = rng.uniform(0.5, 1.0, x.shape) * rng.choice([-1.0, 1.0], x.shape)
+        if x.dtype.kind == "c":
+            direction = direction * np.exp(1j * rng.uniform(-np.pi, np.pi, x.shape))
+        step = STEP * max(1.0, float(np.abs(x).max()))
+        expected, error = _derivative(loss, x, ..., step, direction)
+        terms = np.real(np.conj(found) * direction)
+        error += ROUNDING * EPS * float(np.abs(terms).sum())
+        assert abs(terms.sum() - expected) <= error, (
+            f"{what}: along {direction!r} found {terms.sum()}, numerically {expected} ± {error:.1e}\n"
+            f"x = {x!r}\nfound = {found!r}"
         )

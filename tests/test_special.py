@@ -224,6 +224,49 @@ def test_slopes_in_the_tails(name, x, slope):
     np.testing.assert_allclose(derivatives(getattr(fg.special, name), x, 1), [slope], rtol=2e-8, atol=1e-300)
 
 
+WHOLE = ["expn", "kn", "yn", "pdtr", "pdtrc", "spherical_jn", "spherical_yn", "spherical_in", "spherical_kn"]
+
+
+@pytest.mark.parametrize("name", WHOLE)
+@pytest.mark.parametrize("order", [0.42, 1.0, 2.71])
+@pytest.mark.filterwarnings("ignore:floating point number truncated")
+def test_an_order_is_cut_off_in_the_derivative_as_scipy_does_in_the_value(name, order):
+    def run(n):
+        return derivatives(lambda x: getattr(fg.special, name)(n, x), 0.8, 2)
+
+    expected = run(int(order))
+    for n in (order, np.array(order), fg.tensor(order)):
+        np.testing.assert_allclose(run(n), expected, rtol=1e-12)
+    step = 1e-6
+    with fg.no_grad():
+        above, below = (float(getattr(fg.special, name)(order, 0.8 + d)) for d in (step, -step))
+    np.testing.assert_allclose(expected[0], (above - below) / (2 * step), rtol=1e-6)
+
+
+ENDS = {
+    "exp1": (-1.0,), "ellipk": (2.0,), "ellipe": (2.0,), "loggamma": (-0.5,), "expn": (-1, 1.0), "pdtr": (-2.0, 1.0),
+    "ellipkinc": (1.3, 2.5), "ellipeinc": (1.3, 2.5), "gammainc": (-1.0, 1.0), "betainc": (-1.0, 1.0, 0.5),
+    "zeta": (0.5, 1.0), "chdtr": (-1.0, 1.0), "fdtr": (-1.0, 1.0, 0.5), "gdtr": (1.0, -1.0, 0.5),
+    "spherical_jn": (-1, 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ENDS)
+def test_where_a_function_is_nan_its_derivatives_are(name, dtype):
+    *fixed, at = ENDS[name]
+    which = 0 if name.startswith("ellip") else -1  # the operand that has a derivative
+    operands = [fg.asarray(value, dtype=dtype) if value.__class__ is float else value for value in (*fixed, at)]
+    x = operands[which].requires_grad_()
+    y = getattr(fg.special, name)(*operands)
+    assert math.isnan(y.item())
+    (slope,) = fg.autograd.grad(y, x, create_graph=True)
+    (again,) = fg.autograd.grad(slope, x)
+    assert math.isnan(slope.item()), slope
+    assert math.isnan(again.item()), again
+    assert slope.dtype == again.dtype == x.dtype
+
+
 # ---------------------------------------------------------------- logsumexp, softmax
 
 

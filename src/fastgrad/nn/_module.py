@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from reprlib import recursive_repr
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +31,26 @@ class IncompatibleKeys(NamedTuple):
 
     missing_keys: list
     unexpected_keys: list
+
+
+def _unfit(name, value, place):
+    """What speaks against writing a value into a parameter or buffer."""
+    if value.dtype.kind not in "biufc":
+        return [f"{name}: expected an array of numbers, got one of dtype {value.dtype}."]
+    if value.shape != place.shape:
+        return [
+            f"size mismatch for {name}: copying a parameter with shape {value.shape} from "
+            f"checkpoint, the shape in current model is {place.shape}."
+        ]
+    if value.dtype.kind == "c" != place.dtype.kind:
+        return [f"{name}: complex values ({value.dtype}) do not go into {place.dtype}."]
+    return []
+
+
+def _kind(value):
+    if isinstance(value, Tensor):
+        return "a Tensor that an operation made" if not value.is_leaf else "a Tensor that requires no grad"
+    return f"a value of type {type(value).__name__}"
 
 
 class Module:
@@ -70,26 +92,42 @@ class Module:
     # ---------------------------------------------------------------- attributes
 
     def __setattr__(self, name, value):
-        parts = (self._parameters, self._buffers, self._modules)
-        for place in (*parts, self.__dict__):
-            if place is not self.__dict__ and name in place and value is None:
-                place[name] = None
-                return
-        if isinstance(value, Tensor) and name in self._buffers:
-            home = self._buffers
-        elif isinstance(value, Tensor) and (name in self._parameters or (value.requires_grad and value.is_leaf)):
-            home = self._parameters
-        elif isinstance(value, Module):
-            home = self._modules
-        else:
-            home = None
-        for place in (*parts, self.__dict__):
+        home = self._home(name, value)
+        for place in (self._parameters, self._buffers, self._modules, self.__dict__):
             if place is not home:
                 place.pop(name, None)
+        if home is not self._buffers:
+            self._passing.discard(name)
         if home is None:
             object.__setattr__(self, name, value)
         else:
             home[name] = value
+
+    def _home(self, name, value):
+        """Where an attribute goes to; None: it is like those of other objects. What would be lost in silence raises."""
+        tensor = isinstance(value, Tensor)
+        trained = tensor and value.requires_grad and value.is_leaf
+        if name in self._parameters:
+            frozen = self._parameters[name] is not None and not self._parameters[name].requires_grad
+            if value is None or trained or (tensor and value.is_leaf and frozen):
+                return self._parameters
+            raise TypeError(
+                f"cannot assign {_kind(value)} as parameter {name!r} (fastgrad.nn.Parameter or None expected); "
+                "copy_() writes values into a parameter, del takes it away"
+            )
+        if trained:
+            return self._parameters
+        if name in self._modules:
+            if value is None or isinstance(value, Module):
+                return self._modules
+            raise TypeError(f"cannot assign {_kind(value)} as child module {name!r} (Module or None expected)")
+        if isinstance(value, Module):
+            return self._modules
+        if name in self._buffers:
+            if value is None or tensor:
+                return self._buffers
+            raise TypeError(f"cannot assign {_kind(value)} as buffer {name!r} (Tensor or None expected)")
+        return None
 
     def __getattr__(self, name):
         for part in ("_parameters", "_buffers", "_modules"):
@@ -102,6 +140,7 @@ class Module:
         for place in (self._parameters, self._buffers, self._modules):
             if name in place:
                 del place[name]
+                self._passing.discard(name)
                 return
         object.__delattr__(self, name)
 
@@ -143,16 +182,17 @@ class Module:
     # ---------------------------------------------------------------- what is in it
 
     def named_modules(self, memo=None, prefix="", remove_duplicate=True):
-        """All modules with their names: this one, those in it, and so on."""
+        """All modules with their names: this one, those in it, and so on; none is visited within itself."""
         memo = set() if memo is None else memo
         if id(self) in memo:
             return
-        if remove_duplicate:
-            memo.add(id(self))
+        memo.add(id(self))
         yield prefix, self
         for name, module in self._modules.items():
             if module is not None:
                 yield from module.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+        if not remove_duplicate:  # only a module that is within itself is left out
+            memo.discard(id(self))
 
     def modules(self):
         """All modules: this one, those in it, and so on."""
@@ -226,9 +266,14 @@ class Module:
 
     def apply(self, fn):
         """Call ``fn(module)`` for all modules, those within first."""
-        for module in self.children():
-            module.apply(fn)
-        fn(self)
+
+        def visit(module, around):
+            for inner in module.children():
+                if id(inner) not in around:
+                    visit(inner, around | {id(inner)})
+            fn(module)
+
+        visit(self, {id(self)})
         return self
 
     def astype(self, dtype):
@@ -271,8 +316,10 @@ class Module:
         Raises
         ------
         RuntimeError
-            If names or shapes do not fit. Then nothing has changed.
+            If names or shapes do not fit, or values are complex where real ones are expected. Then nothing has changed.
         """
+        if not isinstance(state_dict, Mapping):
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         own = self.state_dict()
         missing = [name for name in own if name not in state_dict]
         unexpected = [name for name in state_dict if name not in own]
@@ -285,11 +332,7 @@ class Module:
             if name in state_dict:
                 value = state_dict[name]
                 values[name] = np.asarray(value.detach() if isinstance(value, Tensor) else value)
-                if values[name].shape != place.shape:
-                    errors.append(
-                        f"size mismatch for {name}: copying a parameter with shape {values[name].shape} from "
-                        f"checkpoint, the shape in current model is {place.shape}."
-                    )
+                errors += _unfit(name, values[name], place)
         if errors:
             lines = "\n\t".join(errors)
             raise RuntimeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t{lines}")
@@ -304,6 +347,7 @@ class Module:
         """What `repr` says between the brackets."""
         return ""
 
+    @recursive_repr("(itself)")
     def __repr__(self):
         lines = [self.extra_repr()] if self.extra_repr() else []
         for name, module in self._modules.items():

@@ -208,6 +208,8 @@ def avg_pool3d(
 def _lp_pool(name, n, input, norm_type, kernel_size, stride, ceil_mode):
     x, alone, o = _prepared(name, n, input, kernel_size, stride, 0, 1, ceil_mode)
     real(name, x)
+    if norm_type == 0:
+        raise ValueError(f"{name}: norm_type must not be 0")
     total = window_sum.on((x**norm_type,), o)
     if ceil_mode:  # windows that reach beyond the end count as if they were whole
         part = _divisor(x.shape[2:], o, (0,) * n, True)

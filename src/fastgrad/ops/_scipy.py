@@ -16,6 +16,7 @@ from ._row import TABLE, Op, register
 from .elementwise import trunc, where
 
 MODULE = "fastgrad.special"
+_REAL = np.dtype(float)
 
 
 def ufunc(name):
@@ -108,15 +109,20 @@ def parametric(name, signature, *, vjp, ufunc=None, **row):
 def defined(formula):
     """The formula, and nan where the function is nan: of where that ends, a formula need not know."""
 
-    def guarded(g, out, *operands):
-        return where(out == out, 1.0, math.nan) * formula(g, out, *operands)
+    def guarded(g, out, *operands, **options):
+        slope = formula(g, out, *operands, **options)
+        if getattr(out, "dtype", _REAL).kind == "c":  # these end nowhere
+            return slope
+        return slope * where(out == out, 1.0, math.nan)
 
     return guarded
 
 
 def whole(n):
     """An order as SciPy's functions of whole orders take it: without what is behind the point."""
-    return n if type(n) is int or n.dtype.kind in "biu" else trunc(n)
+    if type(n) is float:
+        return math.modf(n)[1]
+    return n if type(n) in (bool, int) or n.dtype.kind in "biu" else trunc(n)
 
 
 # ---------------------------------------------------------------- without SciPy

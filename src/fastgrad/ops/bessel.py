@@ -71,7 +71,7 @@ def _spherical(row, below, above):
         low, high = row()(maximum(n - 1, 0), z, derivative), row()(n + 1, z, derivative)
         return g * ((below * n * low + above * (n + 1) * high) / (2 * n + 1))
 
-    return None, formula
+    return None, _defined(formula)
 
 
 def _i1e_dx(g, out, x):

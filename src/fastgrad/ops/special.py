@@ -16,12 +16,14 @@ from . import _scipy
 from ._doc import describe
 from ._doc import doc as _doc
 from ._row import TABLE, case
+from ._scipy import defined as _defined
 from ._scipy import each as _each
 from ._scipy import elementwise as _op
 from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
-from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, floor, log, log1p, power, sign, sin, sqrt, where
+from ._scipy import whole as _whole
+from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, log, log1p, power, sign, sin, sqrt, where
 
 describe({
     "multigammaln.d": ("int", "The dimension: of what matrices it is the gamma function."),
@@ -207,7 +209,7 @@ def _f_density(dfn, dfd, x):
 
 
 def _poisson_mass(k, m):
-    k = floor(k)
+    k = _whole(k)
     return exp(xlogy(k, m) - m - gammaln(k + 1))
 
 
@@ -268,7 +270,7 @@ rgamma = _op("rgamma", "x", vjp=lambda g, out, x: -g * (out * digamma(x)), near=
              doc=_doc("1 / gamma(x).", "special.rgamma([1., 5.])", "tensor([1.        , 0.04166667])"))
 gammaln = _op("gammaln", "x", vjp=lambda g, out, x: g * digamma(x), near=_POSITIVE, fallback=_scipy.gammaln,
               doc=_doc("log(abs(gamma(x))).", "special.gammaln([1., 100.])", "tensor([  0.        , 359.13420537])"))
-loggamma = _op("loggamma", "x", vjp=lambda g, out, x: g * digamma(x), near=_POSITIVE,
+loggamma = _op("loggamma", "x", vjp=_defined(lambda g, out, x: g * digamma(x)), near=_POSITIVE,
                doc=_doc("log(gamma(x)), of complex numbers too.", "special.loggamma([1., 100.])",
                         "tensor([  0.        , 359.13420537])"))
 gammasgn = _op("gammasgn", "x", vjp=lambda g, out, x: 0.0, near=_POSITIVE,
