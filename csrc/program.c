@@ -107,6 +107,22 @@ static void run_steps(const fg_program *p, const registers *regs, intptr_t n) {
     }
 }
 
+/* Values of no dimensions: as NumPy passes them, operands with stride 0 and results with their size. */
+static void run_single(const fg_program *p, registers *regs, fg_array *const *inputs, fg_array *const *outputs) {
+    const fg_step *end = p->steps + p->nsteps;
+    for (int k = 0; k < p->ninputs; k++) regs->at[k] = inputs[k]->data;
+    for (int k = 0; k < p->noutputs; k++) regs->at[first_output(p) + k] = outputs[k]->data;
+    for (const fg_step *step = p->steps; step < end; step++) {
+        const intptr_t n = 1;
+        char *args[5];
+        intptr_t strides[5] = {0};
+        for (int k = 0; k < step->nin; k++) args[k] = regs->at[step->in[k]];
+        args[step->nin] = regs->at[step->out];
+        strides[step->nin] = p->itemsize[step->out];
+        step->loop.fn(args, &n, strides, step->loop.data);
+    }
+}
+
 /* A register of n elements at `scratch`, on a line of its own. Gives what is left. */
 static char *place(const fg_program *p, registers *regs, int r, char *scratch, intptr_t n) {
     regs->at[r] = scratch;
@@ -215,7 +231,9 @@ void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *cons
         regs.stride[p->ninputs + k] = 0;
     }
     for (int r = first_temp(p); r < first_output(p); r++) scratch = place(p, &regs, r, scratch, length);
-    if (place_flat(p, &regs, inputs, outputs, n)) {
+    if (outputs[0]->ndim == 0) {
+        run_single(p, &regs, inputs, outputs);
+    } else if (place_flat(p, &regs, inputs, outputs, n)) {
         run_flat(p, &regs, n);
     } else {
         run_walk(p, &regs, inputs, outputs, scratch, length);

@@ -10,7 +10,7 @@ from digits_mlp import main
 
 from fastgrad import nn
 
-EPOCHS = 20
+EPOCHS = 12
 
 
 def network(rng):

@@ -5,7 +5,7 @@ import importlib.util
 import os
 import zlib
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # BLAS reads it when NumPy is imported: workers have a core each
+if "OMP_NUM_THREADS" not in os.environ:  # BLAS reads it when NumPy is imported; for small arrays more threads only wait
     for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(_name, "1")
 

@@ -23,6 +23,7 @@ from samples import (
     tensors,
 )
 
+import fastgrad as fg
 from fastgrad.ops import TABLE
 
 pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
@@ -110,3 +111,19 @@ def test_sums_follow_numpys_tree(size):
                 expected = np.sum(array, axis=axis)
                 found = core.bind(TABLE["sum"])(core.asarray(array), axis=axis)
                 same_bits(found.numpy(), expected, f"sum of {array.shape} {dtype} over {axis}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_values_of_no_dimensions_have_numpys_bits(dtype):
+    """NumPy passes them with stride 0, and the loop of `power` looks at it."""
+    values = [*np.exp(seed(dtype).normal(size=200)), np.inf, -np.inf, 0.0, -0.0]
+    for value in np.array(values, dtype):
+        x = np.array(value)
+        with np.errstate(all="ignore"):
+            for exponent in (-1.0, 0.5, 2.0, 3.0):
+                same_bits(fg.pow(fg.asarray(x), exponent).numpy(), np.power(x, exponent), f"{value} ** {exponent}")
+                y = np.array(exponent, dtype)
+                same_bits(fg.pow(fg.asarray(x), fg.asarray(y)).numpy(), np.power(x, y), f"{value} ** {exponent!r}")
+            for other in (0.0, -0.0):
+                y = np.array(other, dtype)
+                same_bits(fg.fmin(fg.asarray(x), fg.asarray(y)).numpy(), np.fmin(x, y), f"fmin({value}, {other})")

@@ -276,7 +276,9 @@ def test_at_of_a_leaf_or_an_ndarray_is_refused():
     np.add.at(array, [0, 0], x[0].detach())
     assert array.tolist() == [2.0, 0.0]
     with pytest.raises(TypeError):
-        np.add.at(fg.zeros(2, dtype=int), [0], 0.5)
+        np.add.at(fg.zeros(2, dtype=int), [0], x[0])
+    with pytest.raises(TypeError):
+        np.add.at(fg.zeros(2), [0], 1j)
 
 
 @pytest.mark.parametrize("name", [*UNARY, "add", "multiply", "divide", "power", "maximum", "arctan2", "hypot"])
@@ -369,6 +371,19 @@ def test_out_that_does_not_fit_raises(make):
         np.sum(x, axis=0, out=make(2))
     with pytest.raises(TypeError):
         np.sum(x, axis=0, out=make(3, dtype=int))
+
+
+@pytest.mark.parametrize("name", ["mean", "var", "max", "min"])
+def test_out_of_integers_takes_what_numpy_casts(name):
+    x, out = np.array([[1.5, 2.5], [3.25, 9.9]]), fg.zeros(2, dtype=int)
+    for given in (x, np.array([[1, 2], [4, 9]])):
+        assert getattr(np, name)(fg.asarray(given), axis=0, out=out) is out
+        np.testing.assert_array_equal(out.numpy(), getattr(np, name)(given, axis=0, out=np.zeros(2, int)))
+    with pytest.raises(TypeError):  # that would lose the graph
+        getattr(np, name)(fg.tensor(x, requires_grad=True), axis=0, out=out)
+    if name != "var":  # which is real
+        with pytest.raises(TypeError):
+            getattr(np, name)(fg.asarray(x + 1j), axis=0, out=out)
 
 
 def test_out_of_an_ndarray_is_written_where_no_graph_is_lost():

@@ -5,7 +5,7 @@ import pytest
 from samples import PHASES, ROWS, arguments, calls, operands_of, seed
 
 import fastgrad as fg
-from fastgrad.func import grad, jvp, vjp
+from fastgrad.func import grad, hessian, jacfwd, jvp, vjp
 from fastgrad.ops import TABLE
 
 #: Rows that read one triangle of a matrix and take the other for its mirror image.
@@ -106,6 +106,52 @@ def test_gradients_of_tangents_agree_with_tangents_of_gradients(name, number, dt
     other = grad(lambda *values: jvp(loss, values, directions)[1], argnums)(*points)
     for a, b in zip(one, other):
         np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-7, atol=1e-7)
+
+
+def numbers(value):
+    """How an option can be a function of one number: where that is now, and the option it gives."""
+    if type(value) in (int, float):
+        return [(float(value), lambda a: a)]
+    if type(value) in (tuple, list) and value and all(type(part) in (int, float) for part in value):
+        return [(float(value[0]), lambda a: type(value)((a, *value[1:])))]
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return [(1.0, lambda a: a * value)]
+    return []
+
+
+@pytest.mark.parametrize("name", [name for name in ROWS if TABLE[name].differentiable and TABLE[name].options])
+def test_an_option_with_a_tangent_passes_it_on_or_raises(name):
+    op = TABLE[name]
+    for call in calls(op):
+        operands = operands_of(op, call, "float64", seed(name))
+        operands = [fg.asarray(v) if isinstance(v, np.ndarray) else v for v in operands]
+        for option, value in call.options.items():
+            for at, place in numbers(value):
+
+                def function(a):
+                    return run(op, operands, {**call.options, option: place(a)})[0]
+
+                try:
+                    high, low = (function(at + step) for step in (1e-6, -1e-6))
+                    out, tangent = jvp(function, (at,), (1.0,))
+                except Exception:
+                    continue
+                smooth = high.shape == low.shape == out.shape and fg.allclose(high, low, atol=0.1)
+                if at and smooth:  # 0 is a kink of some
+                    slope = (high - low).numpy() / 2e-6
+                    np.testing.assert_allclose(tangent, slope, rtol=1e-4, atol=1e-4, err_msg=f"{call} {option}")
+
+
+@pytest.mark.parametrize("transform", [grad, lambda f: lambda a: jvp(f, (a,), (1.0,)), hessian, jacfwd])
+@pytest.mark.parametrize("function", ["norm", "vector_norm", "matrix_norm", "cond"])
+def test_the_order_of_a_norm_has_no_derivative(function, transform):
+    x = np.array([1.0, 2.0]) if function == "vector_norm" else np.array([[1.0, 2.0], [3.0, 5.0]])
+    key = "p" if function == "cond" else "ord"
+    for operand in (x, fg.asarray(x)):
+        with pytest.raises(NotImplementedError, match=f"linalg.{function}: the derivative with respect to {key}"):
+            transform(lambda a: getattr(fg.linalg, function)(operand, **{key: a}))(2.0)
+    constant = getattr(fg.linalg, function)(x, **{key: fg.tensor(2)})
+    assert constant.item() == getattr(fg.linalg, function)(x, **{key: 2}).item()
 
 
 # ---------------------------------------------------------------- what jvp itself promises

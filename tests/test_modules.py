@@ -63,16 +63,109 @@ def test_an_attribute_may_change_its_kind():
     assert "scale" not in names(block.named_parameters()) and block.scale is None
     block.scale = nn.Parameter([1.0])
     assert "scale" in names(block.named_parameters())
+    del block.scale
     block.scale = 3.0
     assert block.scale == 3.0 and "scale" not in names(block.named_parameters())
-    block.linear = block.linear(fg.ones(3))
+    block.linear = None
     assert names(block.named_modules()) == [""]
+    block.linear = nn.Parameter([1.0])  # from here on a parameter, no longer a module
+    assert names(block.named_parameters()) == ["linear"] and names(block.named_modules()) == [""]
+    block.count = nn.Parameter(0.0)  # trained, and so no buffer
+    assert names(block.named_parameters()) == ["linear", "count"] and names(block.named_buffers()) == ["cache"]
     del block.count
     assert not hasattr(block, "count")
     block.cache = fg.zeros(2)
     assert names(block.named_buffers()) == ["cache"]
     with pytest.raises(AttributeError, match="'Block' object has no attribute 'nothing'"):
         block.nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("scale", lambda b: np.ones(1)), ("scale", lambda b: 1.0), ("scale", lambda b: [2.0]), ("scale", lambda b: nn.ReLU()),
+        ("scale", lambda b: fg.ones(1)), ("scale", lambda b: b.scale * 2), ("count", lambda b: np.ones(())),
+        ("count", lambda b: 1.0), ("linear", lambda b: F.relu), ("linear", lambda b: b.linear(fg.ones(3))),
+    ],
+)  # fmt: skip
+def test_an_assignment_that_would_lose_something_is_refused(name, make):
+    block = Block()
+    before, state = getattr(block, name), {key: value.clone() for key, value in block.state_dict().items()}
+    what = {"scale": "parameter", "count": "buffer", "linear": "child module"}[name]
+    with pytest.raises(TypeError, match=f"cannot assign .* as {what} '{name}'"):
+        setattr(block, name, make(block))
+    assert getattr(block, name) is before and list(block.state_dict()) == list(state)
+    block.register_parameter("later", None)
+    with pytest.raises(TypeError, match="'later'"):
+        block.later = np.ones(2)
+    block.later = nn.Parameter([1.0])
+    assert "later" in block.state_dict()
+
+
+def test_what_takes_the_name_of_a_passing_buffer_is_saved():
+    block = Block()
+    del block.cache
+    block.cache = nn.Parameter([1.0])
+    assert "cache" in block.state_dict()
+    block = Block()
+    block.cache = nn.Parameter([1.0])
+    assert "cache" in block.state_dict()
+
+
+def test_a_module_within_itself_is_visited_once():
+    block = Block()
+    block.inner = nn.Sequential(nn.Linear(2, 2), block)
+    seen = []
+    block.apply(lambda module: seen.append(type(module).__name__))
+    assert seen == ["Linear", "Linear", "Sequential", "Block"]
+    assert len(list(block.modules())) == 4 and len(list(block.parameters())) == 5
+    assert list(block.state_dict()) == [
+        "scale", "count", "linear.weight", "linear.bias", "inner.0.weight", "inner.0.bias",
+    ]  # fmt: skip
+    assert not block.eval().inner.training and "(1): (itself)" in repr(block)
+    twin = copy.deepcopy(block)
+    assert twin.inner[1] is twin and twin.load_state_dict(block.state_dict()) == ([], [])
+
+
+def test_hooks_see_what_goes_in_and_out():
+    model, x, seen = nn.Sequential(nn.Linear(2, 3), nn.ReLU()), fg.ones((1, 2)), []
+    out = model(x)
+    before = model.register_forward_pre_hook(lambda module, args: args[0] * 0)
+    after = model[0].register_forward_hook(lambda module, args, result: seen.append((module, args, result)))
+    assert model(x).tolist() == F.relu(model[0].bias)[None].tolist()
+    assert seen[0][0] is model[0] and seen[0][1][0].tolist() == [[0.0, 0.0]] and seen[0][2].shape == (1, 3)
+    after.remove()
+    with model.register_forward_hook(lambda module, args, kwargs, result: result + kwargs["more"], with_kwargs=True):
+        turn = lambda module, args, kwargs: ((x,), {"more": 1.0})
+        model.forward = lambda x, more: model[0](x)
+        with model.register_forward_pre_hook(turn, with_kwargs=True):
+            before.remove()
+            assert model(0 * x).tolist() == (model[0](x) + 1.0).tolist()
+    del model.forward
+    assert model(x).tolist() == out.tolist() and len(seen) == 1
+
+
+def test_a_part_is_found_by_its_name():
+    model = Model()
+    assert model.get_submodule("") is model and model.get_submodule("rest.0.linear") is model.rest[0].linear
+    assert model.get_parameter("first.scale") is model.first.scale
+    assert model.get_buffer("rest.0.cache") is model.rest[0].cache
+    for call in (
+        lambda: model.get_submodule("rest.7"), lambda: model.get_submodule("first.scale"),
+        lambda: model.get_parameter("first.cache"), lambda: model.get_buffer("first.scale"), lambda: model.get_parameter("x.y"),
+    ):  # fmt: skip
+        with pytest.raises(AttributeError, match="has no"):
+            call()
+
+
+def test_layers_of_nothing(rng):
+    layer = nn.Linear(0, 3)
+    assert layer(fg.ones((2, 0))).shape == (2, 3) and not layer.bias.detach().numpy().any()
+    assert nn.Linear(3, 0)(fg.ones((2, 3))).shape == (2, 0) and nn.Conv2d(0, 4, 3).weight.shape == (4, 0, 3, 3)
+    for function in (
+        nn.init.xavier_uniform_, nn.init.xavier_normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_,
+    ):  # fmt: skip
+        assert function(fg.empty((0, 0)), generator=rng).shape == (0, 0)
 
 
 def test_frozen_parameters_stay_parameters():
@@ -100,7 +193,12 @@ def test_what_an_operation_made_is_no_parameter():
         (lambda m: nn.Module()(1), NotImplementedError), (lambda m: nn.Dropout(2.0), ValueError),
         (lambda m: nn.Embedding(3, 2, 3), ValueError), (lambda m: nn.Conv2d(3, 4, 3, groups=2), ValueError),
         (lambda m: nn.BatchNorm2d(3)(fg.ones((2, 3))), ValueError), (lambda m: nn.ReLU(1), TypeError),
-        (lambda m: nn.ELU(beta=1.0), TypeError),
+        (lambda m: nn.ELU(beta=1.0), TypeError), (lambda m: m.linear(None), TypeError), (lambda m: nn.Flatten()(None), TypeError),
+        (lambda m: nn.BatchNorm1d(2)(None), TypeError), (lambda m: nn.Conv2d(3, 4, 0), ValueError), (lambda m: nn.Conv2d(0, 4, 0), ValueError),
+        (lambda m: nn.Conv2d(3, 4, (3, 3, 3)), ValueError), (lambda m: nn.Conv2d(3, 4, 2.5), TypeError),
+        (lambda m: nn.Conv2d(3, 4, 3, stride=0), ValueError), (lambda m: nn.Conv2d(3, 4, 3, padding="equal"), ValueError),
+        (lambda m: nn.Conv1d(3, 4, 3, stride=2, padding="same"), ValueError), (lambda m: nn.Sequential(m).append(F.relu), TypeError),
+        (lambda m: nn.Sequential(m).__setitem__(0, F.relu), TypeError), (lambda m: nn.Sequential(m).insert(0, 3), TypeError),
     ],
 )  # fmt: skip
 def test_misuse_is_refused(call, error):
@@ -178,6 +276,25 @@ def test_a_state_that_does_not_fit_changes_nothing():
     np.testing.assert_array_equal(block.linear.bias.detach().numpy(), before["linear.bias"] + 1)
 
 
+@pytest.mark.parametrize("strict", [True, False])
+@pytest.mark.parametrize(
+    ("state", "error", "match"),
+    [
+        (5, TypeError, "dict-like.*int"), (None, TypeError, "dict-like"), ([("scale", [1.0])], TypeError, "dict-like"),
+        ({"scale": [1j]}, RuntimeError, "scale: complex values"), ({"scale": "abc"}, RuntimeError, "scale: expected .* numbers"),
+        ({"scale": None}, RuntimeError, "scale: expected .* numbers"),
+    ],
+)  # fmt: skip
+def test_what_is_no_state_is_refused(state, error, match, strict):
+    block = Block()
+    given = {**block.state_dict(), **state} if isinstance(state, dict) else state
+    with pytest.raises(error, match=match):
+        block.load_state_dict(given, strict=strict)
+    assert block.scale.item() == 2.0
+    assert block.astype(complex).load_state_dict({"scale": [1j]}, strict=False)[1] == []
+    assert block.scale.item() == 1j
+
+
 @pytest.mark.parametrize("way", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m))])
 def test_modules_are_copied_whole(way):
     model = Model().eval()
@@ -199,10 +316,40 @@ def test_containers_are_what_they_contain():
     table = nn.ModuleDict({"a": layers[0]})
     table["b"] = layers[1]
     assert list(table) == ["a", "b"] and "a" in table and len(table) == 2 and table["b"] is layers[1]
+    table.update({"c": layers[2], "a": layers[2]})
+    assert [*table.values()] == [layers[2], layers[1], layers[2]] and table.pop("c") is layers[2]
+    table["a"] = layers[0]
     assert [*table.keys()] == ["a", "b"] and [*table.values()] == layers[:2] and ("a", layers[0]) in table.items()
     assert repr(nn.Sequential(nn.Linear(2, 3), nn.Dropout())) == (
         "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): Dropout(p=0.5)\n)"
     )
+
+
+def test_containers_change_as_lists_do():
+    a, b, c, d = nn.Tanh(), nn.ReLU(), nn.Sigmoid(), nn.GELU()
+    for kind in (lambda *modules: nn.Sequential(*modules), lambda *modules: nn.ModuleList(modules)):
+        model = kind(a, b)
+        model.insert(1, c)
+        assert list(model) == [a, c, b] and names(model.named_children()) == ["0", "1", "2"]
+        model[-1] = d
+        model += [b]
+        assert list(model) == [a, c, d, b] and model.pop(0) is a and model.pop() is b
+        del model[0]
+        assert list(model) == [d] and names(model.named_children()) == ["0"]
+        with pytest.raises(TypeError):
+            model.extend([a, 3])
+        with pytest.raises(TypeError):
+            model[0:1] = [a, b]
+        with pytest.raises(IndexError):
+            model[1] = a
+        assert list(model) == [d]
+    named = nn.Sequential({"1": a}).append(b)  # "1" would be the name of the new one, too
+    assert list(named) == [a, b] and names(named.named_children()) == ["0", "1"]
+    table = nn.ModuleDict({"a": a, "b": b})
+    del table["a"]
+    assert list(table) == ["b"]
+    table.clear()
+    assert len(table) == 0
 
 
 def test_a_model_is_trained():

@@ -117,6 +117,12 @@ WRONG = [
     (ValueError, "padding_idx", lambda: F.embedding([0], np.ones((4, 2)), padding_idx=4)),
     (ValueError, "mode", lambda: F.embedding_bag([[0]], np.ones((4, 2)), mode="min")),
     (ValueError, "offsets", lambda: F.embedding_bag([0, 1], np.ones((4, 2)), offsets=[1])),
+    (ValueError, "norm_type must not be 0", lambda: F.lp_pool1d(np.ones((1, 1, 4)), 0, 2)),
+    (TypeError, "integer", lambda: F.max_pool2d(np.ones((1, 4, 4)), 2.5)),
+    (TypeError, "linear: .* not None", lambda: F.linear(None, np.ones((2, 2)))),
+    (TypeError, "conv1d: .* not None", lambda: F.conv1d(np.ones((1, 1, 4)), None)),
+    (TypeError, "mse_loss: .* not None", lambda: F.mse_loss(None, np.ones(2))),
+    (TypeError, "layer_norm: .* not None", lambda: F.layer_norm(None, 2)),
     (ValueError, "num_classes", lambda: F.one_hot([3], 2)),
     (ValueError, "negative", lambda: F.one_hot([-1])),
     (ValueError, "reduction", lambda: F.mse_loss(X, X, reduction="median")),
@@ -576,6 +582,16 @@ def test_tangents_agree_with_gradients(value, rng):
     grads = fg.autograd.grad(function(*leaves), leaves, fg.tensor(g), allow_unused=True)
     pulled = sum(float((grad.numpy() * t).sum()) for grad, t in zip(grads, ts) if grad is not None)
     np.testing.assert_allclose(float((g * tangent).sum()), pulled, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("mode", ["sum", "mean", "max"])
+def test_vmap_over_the_weights_of_bags_is_a_loop(mode, rng):
+    weights = rng.normal(size=(3, 4, 2))
+    function = lambda w: F.embedding_bag([0, 2, 1, 1, 0], w, [0, 2, 2], mode=mode)
+    slope = fg.func.grad(lambda w: (function(w) ** 2).sum())
+    for call in (function, slope):
+        found = np.asarray(vmap(call)(weights))
+        np.testing.assert_allclose(found, [np.asarray(call(w)) for w in weights], rtol=1e-14)
 
 
 CLASSES = np.array([[0, 3, 2, 4], [1, 1, 0, 2], [4, 2, 2, 3]])

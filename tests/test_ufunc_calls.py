@@ -1,11 +1,12 @@
 """Ufuncs on Tensors with any of NumPy's keywords, against NumPy: drawn calls."""
 
 import sys
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
-from samples import attempt
+from samples import attempt, same_bits
 
 import fastgrad as fg
 
@@ -80,3 +81,59 @@ def test_ufuncs_in_any_form_of_call(call):
         for a, b in zip(one, two):
             a, b = (np.zeros(()) if g is None else g.numpy() for g in (a, b))
             np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4, err_msg=repr(call))
+
+
+def layouts(array):
+    """One array in memory of many orders, and some like it."""
+    yield from (
+        np.transpose(array, axes).copy().transpose(np.argsort(axes)) for axes in permutations(range(array.ndim))
+    )
+    yield array[::-1, :, ::-1]
+    yield np.asfortranarray(array)[:, ::-1]
+    yield np.repeat(array, 2, 1)[:, ::2]
+    yield np.broadcast_to(array[:, :1], array.shape)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["logaddexp", "logaddexp2", "hypot"])
+def test_reductions_in_turn_have_numpys_bits_in_every_layout(name, dtype):
+    ufunc = getattr(np, name)
+    for array in layouts(np.random.default_rng(0).normal(0, 3, (3, 4, 5)).astype(dtype)):
+        for axis in (None, 0, 1, -1, (0, 1), (2, 0), (1, 2)):
+            found = ufunc.reduce(fg.asarray(array), axis=axis)
+            same_bits(found.numpy(), np.asarray(ufunc.reduce(array, axis=axis)), f"{name} {array.strides} {axis}")
+
+
+@pytest.mark.parametrize("axis", [None, 0, -1, ()])
+def test_reductions_of_one_number_take_an_axis(axis):
+    x = fg.tensor(1.5, requires_grad=True)
+    for keepdims in (False, True):
+        y = np.logaddexp.reduce(x, axis=axis, keepdims=keepdims)
+        assert y.shape == () and y.item() == 1.5
+        assert fg.autograd.grad(y, x)[0].item() == 1.0
+    with pytest.raises(np.exceptions.AxisError):
+        np.logaddexp.reduce(x, axis=1)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "value"),
+    [
+        ("add", [False, True], 1),
+        ("add", [True, True], 0.5),
+        ("multiply", [True, True], 0),
+        ("add", [1, 2], 0.75),
+        ("power", [4, 9], 0.5),
+    ],
+)
+def test_at_casts_to_what_it_writes(name, array, value):
+    expected, found = np.array(array), fg.tensor(array)
+    for target in (expected, found):
+        getattr(np, name).at(target, [0, 0], value)
+    same_bits(found.numpy(), expected, name)
+
+
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 2.0, 0.5, True, np.int64(2)])
+@pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float32"])
+def test_a_power_has_numpys_dtype(dtype, exponent):
+    x = np.array([1, 0, 1], dtype)
+    same_bits((fg.asarray(x) ** exponent).numpy(), x**exponent, f"{dtype} ** {exponent!r}")

@@ -16,7 +16,7 @@ import numpy as np
 from . import _errors
 from ._methods import is_tensor, lifted
 from ._ufuncs import _row as row
-from ._ufuncs import write
+from ._ufuncs import has_graph, write
 from .ops import TABLE
 
 _OLD_NAMES = {"trapz": "trapezoid"}  # of NumPy before 2.4
@@ -50,6 +50,7 @@ _LAYOUT = frozenset(["subok", "device", "kind", "overwrite_input", "stable", "ma
 _ORDERED = frozenset(["copy", "zeros_like", "ones_like", "empty_like", "full_like"])  # of which `order` is one, too
 _CAST_FIRST = frozenset(["mean", "var", "std", "nanmean", "nanvar", "nanstd", "trace", "cov", "corrcoef"])
 _CAST_LAST = frozenset(["concatenate", "stack", "hstack", "vstack"])
+_CAST_OUT = frozenset(["amax", "amin", "max", "mean", "min", "var"])  # to `out=` of integers, too
 
 
 #: Parameters of functions that do not tell theirs before NumPy 2.4.
@@ -302,7 +303,11 @@ class _Call:
         if dtype is not None and name in _CAST_LAST:
             _check_casting(name, result.dtype, dtype, casting)
             result = result.astype(dtype)
-        return result if out is None else into(out, result, casting)
+        if out is None:
+            return result
+        if name in _CAST_OUT and result.dtype.kind != "c" and not has_graph(result):
+            casting = "unsafe"
+        return into(out, result, casting)
 
     def _call(self, ours):
         """Positional ones in their order as far as there are any, the others by name."""

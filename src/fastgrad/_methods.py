@@ -78,6 +78,8 @@ def pow_call(dtype, exponent):
             return TABLE["sqrt"], (), {}
         if dtype.kind == "f":
             return TABLE["scalar_power"], (), {"exponent": exponent}
+    if dtype.kind == "b" and kind is int and exponent == 2:
+        return TABLE["square"], (), {}
     return TABLE["power"], (exponent,), {}
 
 

@@ -191,6 +191,11 @@ def _beyond(value):
     return lifted((value,)) is not None
 
 
+def has_graph(value):
+    """Whether a gradient or a tangent would be lost on what only holds numbers."""
+    return is_tensor(value) and (_beyond(value) or value.requires_grad)
+
+
 def _aside(x, outs):
     """An operand that is written to: a copy of it, for it is read once more for the gradient."""
     for target in outs:
@@ -236,9 +241,9 @@ def write(target, value, mask=None):
         return target
     if not isinstance(target, np.ndarray):
         raise TypeError("return arrays must be of ArrayType")
+    if has_graph(value):
+        raise _errors.out_loses_graph()
     if is_tensor(value):
-        if _beyond(value) or value.requires_grad:
-            raise _errors.out_loses_graph()
         value = value.detach().numpy()
     target[index] = value if mask is None or _shape(value) != target.shape else value[index]
     return target
@@ -372,8 +377,8 @@ def _reduce(ufunc, x, axis=0, dtype=None, out=None, keepdims=False, initial=_NOT
     shape = _shape(x)
     axes = tuple(range(len(shape))) if axis is None else (axis,) if np.ndim(axis) == 0 else tuple(axis)
     kind = _result(ufunc, "reduce", x, axis, dtype, keepdims=keepdims, **options)
-    axes = sorted(a % len(shape) for a in axes)
-    rows = _row("moveaxis")(x, tuple(axes), tuple(range(len(axes))))
+    axes = sorted(a % len(shape) for a in axes) if shape else []
+    rows = _row("moveaxis")(x, _in_memory(axes, shape, x.strides), tuple(range(len(axes))))
     count = math.prod(_shape(rows)[: len(axes)])
     rows = _row("reshape")(rows, (count, *_shape(rows)[len(axes) :]))
     rows = rows if dtype is None else _as(rows, dtype)
@@ -381,6 +386,21 @@ def _reduce(ufunc, x, axis=0, dtype=None, out=None, keepdims=False, initial=_NOT
     result = _fold(ufunc, rows, start if start is None else np.full(_shape(rows)[1:], start, kind))
     result = result if keepdims is False else _row("expand_dims")(result, tuple(axes))
     return _given(result, kind, out)
+
+
+def _in_memory(axes, shape, strides):
+    """NumPy's order of going through some axes: the longest strides first; a stride of 0 says nothing."""
+    steps = [abs(step) if n > 1 else 0 for n, step in zip(shape, strides)]
+    order = []  # the shortest first
+    for axis in reversed(axes):
+        place = len(order)
+        for i, other in reversed([*enumerate(order)]):
+            if steps[axis] and steps[other]:
+                if steps[other] <= steps[axis]:
+                    break
+                place = i
+        order.insert(place, axis)
+    return tuple(reversed(order))
 
 
 def _given(result, kind, out):
@@ -460,13 +480,13 @@ def _at(ufunc, x, indices, y=_NOTHING):
     others = () if y is _NOTHING else (y,)
     indices = _plain_index(indices)
     if not is_tensor(x):
-        if any(is_tensor(v) and (_beyond(v) or v.requires_grad) for v in others):
+        if any(map(has_graph, others)):
             raise _errors.out_loses_graph()
         return ufunc.at(x, indices, *(v.detach().numpy() if is_tensor(v) else v for v in others))
     whole = _shape(x)
     places = np.arange(math.prod(whole)).reshape(whole)[indices]
     kind = _loop(ufunc, (x, *others), (*_kinds((x, *others)), None))[-1]
-    if not np.can_cast(kind, x.dtype, "same_kind"):
+    if not np.can_cast(kind, x.dtype, "same_kind") and (kind.kind == "c" or any(map(has_graph, others))):
         raise TypeError(f"{ufunc.__name__}.at: cannot cast a result of {kind} to {x.dtype}")
     others = [v if type(v) in _WEAK else _row("reshape")(_broadcast(v, places.shape), -1) for v in others]
     places = places.reshape(-1)

@@ -64,8 +64,8 @@ cdef int make_sink(Tensor t) except -1:
 # ---------------------------------------------------------------- elementwise, direct
 
 cdef inline intptr_t run_stride(fg_array* p) noexcept:
-    """What NumPy passes for a contiguous array: one element may have any stride, and some loops look at it."""
-    return fg_strides(p)[0] if p.ndim == 1 else p.itemsize
+    """What NumPy passes for a contiguous operand: one element may have any stride, and some loops look at it."""
+    return fg_strides(p)[0] if p.ndim == 1 else p.itemsize if p.ndim else 0
 
 
 cdef inline fg_array* run1(Row row, fg_array* p) except NULL:

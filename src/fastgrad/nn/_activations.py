@@ -127,7 +127,7 @@ def prelu(input, weight):
     >>> fg.nn.functional.prelu([-1.0, 2.0], [0.25])
     tensor([-0.25,  2.  ])
     """
-    input, weight = values(input, weight)
+    input, weight = values("prelu", (input, weight))
     real("prelu", input, weight)
     size = weight.size
     channels = input.shape[1] if input.ndim > 1 else 1

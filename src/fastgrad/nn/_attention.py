@@ -35,7 +35,7 @@ def scaled_dot_product_attention(
     tensor([[2.]])
     """
     name = "scaled_dot_product_attention"
-    query, key, value, mask = values(query, key, value, attn_mask)
+    query, key, value, mask = values(name, (query, key, value), attn_mask)
     if (
         min(query.ndim, key.ndim, value.ndim) < 2
         or query.shape[-1] != key.shape[-1]
@@ -116,14 +116,14 @@ def multi_head_attention_forward(
     ((3, 2), (3, 3))
     """
     name = "multi_head_attention_forward"
-    query, key, value = values(query, key, value)
+    query, key, value = values(name, (query, key, value))
     in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias = values(
-        in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias
+        name, (), in_proj_weight, in_proj_bias, out_proj_weight, out_proj_bias
     )
     alone, shapes = query.ndim == 2, [tuple(x.shape) for x in (query, key, value)]
     if query.ndim not in (2, 3) or not query.ndim == key.ndim == value.ndim:
         raise ValueError(f"{name}: query, key and value of shapes {shapes}: expected three axes each, or two")
-    masks = values(key_padding_mask, attn_mask)
+    masks = values(name, (), key_padding_mask, attn_mask)
     if alone:
         query, key, value = query[:, None], key[:, None], value[:, None]
         masks[0] = None if masks[0] is None else masks[0][None]
@@ -135,7 +135,7 @@ def multi_head_attention_forward(
     if is_causal and masks[1] is None:
         raise ValueError(f"{name}: is_causal needs the attn_mask that it is about")
     if use_separate_proj_weight:
-        projections = values(q_proj_weight, k_proj_weight, v_proj_weight)
+        projections = values(name, (), q_proj_weight, k_proj_weight, v_proj_weight)
     else:
         projections = _halved(in_proj_weight, 3)
     if any(weight is None for weight in projections):
@@ -148,11 +148,14 @@ def multi_head_attention_forward(
     if bias_k is not None:
         if static_k is not None or static_v is not None:
             raise ValueError(f"{name}: bias_k and bias_v do not go with static_k and static_v")
-        k, v = (concat((x, broadcast_to(bias, (1, count, size)))) for x, bias in zip((k, v), values(bias_k, bias_v)))
+        k, v = (
+            concat((x, broadcast_to(bias, (1, count, size))))
+            for x, bias in zip((k, v), values(name, (), bias_k, bias_v))
+        )
         more += 1
     heads = lambda x: swapaxes(reshape(x, (x.shape[0], count * num_heads, width)), 0, 1)
     q = heads(q)
-    k, v = (heads(x) if static is None else static for x, static in zip((k, v), values(static_k, static_v)))
+    k, v = (heads(x) if static is None else static for x, static in zip((k, v), values(name, (), static_k, static_v)))
     if add_zero_attn:
         zero = np.zeros((count * num_heads, 1, width), q.dtype)
         k, v, more = concat((k, zero), 1), concat((v, zero), 1), more + 1

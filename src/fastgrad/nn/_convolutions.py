@@ -22,7 +22,7 @@ def linear(input, weight, bias=None):
     >>> fg.nn.functional.linear([1.0, 2.0], [[1.0, 1.0], [0.0, 3.0]], [0.5, 0.0])
     tensor([3.5, 6. ])
     """
-    input, weight, bias = values(input, weight, bias)
+    input, weight, bias = values("linear", (input, weight), bias)
     if weight.ndim not in (1, 2) or not input.ndim or input.shape[-1] != weight.shape[-1]:
         raise ValueError(
             f"linear: input of shape {tuple(input.shape)} and weight of shape {tuple(weight.shape)}: expected (..., n) "
@@ -42,7 +42,7 @@ def bilinear(input1, input2, weight, bias=None):
     >>> fg.nn.functional.bilinear([1.0, 2.0], [3.0], [[[1.0], [1.0]]])
     tensor([9.])
     """
-    input1, input2, weight, bias = values(input1, input2, weight, bias)
+    input1, input2, weight, bias = values("bilinear", (input1, input2, weight), bias)
     if weight.ndim != 3 or input1.shape[-1:] != weight.shape[1:2] or input2.shape[-1:] != weight.shape[2:]:
         raise ValueError(
             f"bilinear: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and weight of shape "
@@ -55,7 +55,7 @@ def bilinear(input1, input2, weight, bias=None):
 # ---------------------------------------------------------------- convolutions --
 
 
-def _paddings(name, padding, kernel, stride, dilation):
+def paddings(name, padding, kernel, stride, dilation):
     """A pair of numbers for each axis, from numbers, "valid" or "same"."""
     n = len(kernel)
     if not isinstance(padding, str):
@@ -73,7 +73,7 @@ def _paddings(name, padding, kernel, stride, dilation):
 
 
 def _convolve(name, n, input, weight, bias, stride, padding, dilation, groups):
-    input, weight, bias = values(input, weight, bias)
+    input, weight, bias = values(name, (input, weight), bias)
     x, alone = in_batch(name, input, n)
     if weight.ndim != n + 2:
         raise ValueError(f"{name}: expected a weight of {n + 2} axes, got shape {tuple(weight.shape)}")
@@ -85,7 +85,7 @@ def _convolve(name, n, input, weight, bias, stride, padding, dilation, groups):
     stride, dilation = each(name, "stride", stride, n), each(name, "dilation", dilation, n)
     at_least(name, "stride", stride, 1)
     at_least(name, "dilation", dilation, 1)
-    pads = _paddings(name, padding, weight.shape[2:], stride, dilation)
+    pads = paddings(name, padding, weight.shape[2:], stride, dilation)
     window_counts(name, x.shape[2:], weight.shape[2:], stride, pads, dilation)
     out = convolution.on((x, weight), {"stride": stride, "padding": pads, "dilation": dilation, "groups": groups})
     return _finished(name, out, bias, alone, n)
@@ -100,7 +100,7 @@ def _finished(name, out, bias, alone, n):
 
 
 def _transposed(name, n, input, weight, bias, stride, padding, output_padding, groups, dilation):
-    input, weight, bias = values(input, weight, bias)
+    input, weight, bias = values(name, (input, weight), bias)
     y, alone = in_batch(name, input, n)
     if weight.ndim != n + 2 or groups < 1 or y.shape[1] != weight.shape[0] or weight.shape[0] % groups:
         raise ValueError(

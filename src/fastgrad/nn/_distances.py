@@ -56,7 +56,7 @@ def cosine_similarity(x1, x2, axis=1, eps=1e-8):
     >>> fg.nn.functional.cosine_similarity([[3.0, 4.0]], [[4.0, 3.0]])
     tensor([0.96])
     """
-    x1, x2 = values(x1, x2)
+    x1, x2 = values("cosine_similarity", (x1, x2))
     if tuple(x1.shape) != tuple(x2.shape):  # norms are over the axis as it is when both are broadcast
         shape = np.broadcast_shapes(tuple(x1.shape), tuple(x2.shape))
         x1, x2 = broadcast_to(x1, shape), broadcast_to(x2, shape)
@@ -79,7 +79,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdims=False):
     >>> fg.nn.functional.pairwise_distance([[3.0, 4.0]], [[0.0, 0.0]], eps=0.0)
     tensor([5.])
     """
-    x1, x2 = values(x1, x2)
+    x1, x2 = values("pairwise_distance", (x1, x2))
     return _norm(x1 - x2 + eps, float(p), -1, keepdims)
 
 

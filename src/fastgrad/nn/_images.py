@@ -31,7 +31,7 @@ def pad(input, pad, mode="constant", value=None):
     >>> fg.nn.functional.pad([[1.0, 2.0]], (1, 2))
     tensor([[0., 1., 2., 0., 0.]])
     """
-    x = values(input)[0]
+    x = values("pad", (input,))[0]
     widths = tuple(int(n) for n in pad)
     if mode not in _MODES:
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, _MODES))}, not {mode!r}")
@@ -325,7 +325,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     >>> fg.nn.functional.grid_sample([[[[1.0, 3.0]]]], [[[[0.0, 0.0]]]])
     tensor([[[[2.]]]])
     """
-    x, grid = values(input, grid)
+    x, grid = values("grid_sample", (input, grid))
     n = x.ndim - 2
     if n not in (2, 3) or grid.ndim != x.ndim or grid.shape[0] != x.shape[0] or grid.shape[-1] != n:
         raise ValueError(

@@ -7,7 +7,7 @@ import numpy as np
 from ..autograd import no_grad
 from ..ops.elementwise import where
 from ..ops.indexing import getitem
-from ..ops.reductions import mean, sum, var
+from ..ops.reductions import argmax, mean, sum, var
 from ..ops.shaping import reshape
 from . import _random
 from ._shared import array, integers, public, run, value, values
@@ -52,7 +52,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     >>> fg.nn.functional.layer_norm([[1.0, 3.0]], 2, eps=0.0)
     tensor([[-1.,  1.]])
     """
-    x, weight, bias = values(input, weight, bias)
+    x, weight, bias = values("layer_norm", (input,), weight, bias)
     axis = _last_axes("layer_norm", x, normalized_shape, weight=weight, bias=bias)
     return _scaled(run("standardize", x, axis=axis, eps=eps, centred=True), weight, bias)
 
@@ -67,7 +67,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     >>> fg.nn.functional.rms_norm([[1.0, -1.0]], 2, eps=0.0)
     tensor([[ 1., -1.]])
     """
-    x, weight = values(input, weight)
+    x, weight = values("rms_norm", (input,), weight)
     axis = _last_axes("rms_norm", x, normalized_shape, weight=weight)
     eps = float(np.finfo(x.dtype).eps) if eps is None and x.dtype.kind in "fc" else eps or 0.0
     return _scaled(run("standardize", x, axis=axis, eps=eps, centred=False), weight, None)
@@ -86,7 +86,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     tensor([[-1.],
             [ 1.]])
     """
-    x, weight, bias = values(input, weight, bias)
+    x, weight, bias = values("batch_norm", (input,), weight, bias)
     if x.ndim < 2:
         raise ValueError(f"batch_norm: expected at least two axes, got shape {tuple(x.shape)}")
     channels = x.shape[1]
@@ -134,7 +134,7 @@ def instance_norm(
     >>> fg.nn.functional.instance_norm([[[1.0, 3.0]]], eps=0.0)
     tensor([[[-1.,  1.]]])
     """
-    x, weight, bias = values(input, weight, bias)
+    x, weight, bias = values("instance_norm", (input,), weight, bias)
     if x.ndim < 3:
         raise ValueError(f"instance_norm: expected at least three axes, got shape {tuple(x.shape)}")
     channels, axes = x.shape[1], tuple(range(2, x.ndim))
@@ -170,7 +170,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     >>> fg.nn.functional.group_norm([[1.0, 3.0]], 1, eps=0.0)
     tensor([[-1.,  1.]])
     """
-    x, weight, bias = values(input, weight, bias)
+    x, weight, bias = values("group_norm", (input,), weight, bias)
     if x.ndim < 2 or num_groups < 1 or x.shape[1] % num_groups:
         raise ValueError(
             f"group_norm: the channels (axis 1) of {tuple(x.shape)} do not divide into {num_groups} groups"
@@ -458,9 +458,9 @@ def embedding_bag(
 
 def _first_max(x):
     """Maxima over axis 1; of equals the first gets the gradient."""
-    at = np.expand_dims(x.detach().numpy().argmax(1), 1)
-    n, _, d = x.shape
-    return getitem(x, (np.arange(n)[:, None], at[:, 0], np.arange(d)))
+    from ..ops.sorting import take_along_axis
+
+    return take_along_axis(x, argmax(x, axis=1, keepdims=True), 1)[:, 0]
 
 
 @public

@@ -21,7 +21,7 @@ from ._shared import array, integers, like, public, real, reduced, run, value, v
 
 
 def _pair(name, input, target):
-    input, target = values(input, target)
+    input, target = values(name, (input, target))
     if tuple(input.shape) != tuple(target.shape):
         try:
             np.broadcast_shapes(tuple(input.shape), tuple(target.shape))
@@ -123,7 +123,7 @@ def binary_cross_entropy(input, target, weight=None, reduction="mean"):
     >>> fg.nn.functional.binary_cross_entropy([0.5, 0.5], [0.5, 1.0])
     tensor(0.69314718)
     """
-    input, target = values(input, target)
+    input, target = values("binary_cross_entropy", (input, target))
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(
             f"binary_cross_entropy: input of shape {tuple(input.shape)} and target of shape {tuple(target.shape)}"
@@ -148,7 +148,7 @@ def binary_cross_entropy_with_logits(input, target, weight=None, reduction="mean
     tensor(0.)
     """
     name = "binary_cross_entropy_with_logits"
-    input, target = values(input, target)
+    input, target = values(name, (input, target))
     if tuple(input.shape) != tuple(target.shape):
         raise ValueError(f"{name}: input of shape {tuple(input.shape)} and target of shape {tuple(target.shape)}")
     target = like(target, input)
@@ -172,7 +172,7 @@ def kl_div(input, target, reduction="mean", log_target=False):
     >>> fg.nn.functional.kl_div([[0.0, 0.0]], [[1.0, 0.0]], reduction="batchmean")
     tensor(0.)
     """
-    input, target = values(input, target)
+    input, target = values("kl_div", (input, target))
     real("kl_div", input, target)
     target = like(target, input)
     losses = run("kl_terms", input, target, log_target=bool(log_target))
@@ -193,7 +193,7 @@ def poisson_nll_loss(input, target, log_input=True, full=False, eps=1e-8, reduct
     >>> fg.nn.functional.poisson_nll_loss([0.0], [2.0])
     tensor(1.)
     """
-    input, target = values(input, target)
+    input, target = values("poisson_nll_loss", (input, target))
     real("poisson_nll_loss", input, target)
     options = {"log_input": bool(log_input), "full": bool(full), "eps": float(eps)}
     return reduced("poisson_nll_loss", run("poisson_terms", input, like(target, input), **options), reduction)
@@ -212,7 +212,7 @@ def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"
     >>> fg.nn.functional.gaussian_nll_loss([0.0], [2.0], 1.0)
     tensor(2.)
     """
-    input, target = values(input, target)
+    input, target = values("gaussian_nll_loss", (input, target))
     real("gaussian_nll_loss", input, target)
     shape = tuple(input.shape)
     if isinstance(var, (int, float)):
@@ -242,7 +242,7 @@ def hinge_embedding_loss(input, target, margin=1.0, reduction="mean"):
     >>> fg.nn.functional.hinge_embedding_loss([0.25, 0.25], [1, -1], reduction="none")
     tensor([0.25, 0.75])
     """
-    input, target = values(input, target)
+    input, target = values("hinge_embedding_loss", (input, target))
     losses = run("hinge_terms", input, target.detach(), margin=float(margin))
     return reduced("hinge_embedding_loss", losses, reduction)
 
@@ -271,7 +271,7 @@ def margin_ranking_loss(input1, input2, target, margin=0.0, reduction="mean"):
     >>> fg.nn.functional.margin_ranking_loss([1.0], [3.0], [1])
     tensor(2.)
     """
-    input1, input2, target = values(input1, input2, target)
+    input1, input2, target = values("margin_ranking_loss", (input1, input2, target))
     if not input1.ndim == input2.ndim == target.ndim:
         raise ValueError(
             f"margin_ranking_loss: inputs of shapes {tuple(input1.shape)} and {tuple(input2.shape)} and target of "
@@ -395,7 +395,7 @@ def linear_cross_entropy(
     """
     if options is not None:
         raise TypeError("linear_cross_entropy: there are no options")
-    input, linear_weight, linear_bias = values(input, linear_weight, linear_bias)
+    input, linear_weight, linear_bias = values("linear_cross_entropy", (input, linear_weight), linear_bias)
     shape = tuple(linear_weight.shape[:-1])
     flat = reshape(linear_weight, (math.prod(shape), linear_weight.shape[-1]))
     scores = reshape(linear(input, flat), (*input.shape[:-1], *shape))
@@ -482,7 +482,7 @@ def multilabel_soft_margin_loss(input, target, weight=None, reduction="mean"):
     >>> fg.nn.functional.multilabel_soft_margin_loss([[1000.0, -1000.0]], [[1.0, 0.0]])
     tensor(0.)
     """
-    input, target = values(input, target)
+    input, target = values("multilabel_soft_margin_loss", (input, target))
     losses = run("logistic_loss", input, like(target, input))
     losses = losses if weight is None else losses * value(weight)
     return reduced("multilabel_soft_margin_loss", mean(losses, axis=-1), reduction)
@@ -501,7 +501,7 @@ def cosine_embedding_loss(input1, input2, target, margin=0.0, reduction="mean"):
     >>> fg.nn.functional.cosine_embedding_loss([[1.0, 0.0]], [[0.0, 1.0]], [1])
     tensor(1.)
     """
-    input1, input2, target = values(input1, input2, target)
+    input1, input2, target = values("cosine_embedding_loss", (input1, input2, target))
     axis = target.ndim
     if axis not in (0, 1) or not input1.ndim == input2.ndim == axis + 1:
         raise ValueError(
@@ -553,7 +553,7 @@ def triplet_margin_with_distance_loss(
 
 
 def _triplet(name, anchor, positive, negative, distance, margin, swap, reduction):
-    anchor, positive, negative = values(anchor, positive, negative)
+    anchor, positive, negative = values(name, (anchor, positive, negative))
     if not anchor.ndim == positive.ndim == negative.ndim:
         raise ValueError(
             f"{name}: anchor, positive and negative of shapes {tuple(anchor.shape)}, {tuple(positive.shape)} and "

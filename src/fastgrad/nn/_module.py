@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import index as as_index
 from reprlib import recursive_repr
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import numpy as np
 
 from .._backend import Tensor
 from .._creation import tensor as _tensor
+from .._methods import Handle
 from ..autograd import no_grad
 
 
@@ -79,7 +81,7 @@ class Module:
 
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
-        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _passing=set())
+        self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _passing=set(), _before={}, _after={})
         return self
 
     def forward(self, *args, **kwargs):
@@ -87,7 +89,51 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def __call__(self, *args, **kwargs):
-        return self.forward(*args, **kwargs)
+        if not self._before and not self._after:
+            return self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._before.values()):
+            found = hook(self, args, kwargs) if with_kwargs else hook(self, args)
+            if with_kwargs and found is not None:
+                args, kwargs = found
+            elif found is not None:
+                args = found if isinstance(found, tuple) else (found,)
+        result = self.forward(*args, **kwargs)
+        for hook, with_kwargs in tuple(self._after.values()):
+            found = hook(self, args, kwargs, result) if with_kwargs else hook(self, args, result)
+            result = result if found is None else found
+        return result
+
+    def register_forward_pre_hook(self, hook, *, with_kwargs=False):
+        """Call ``hook(module, args)`` before `forward`; what it returns, unless None, are the arguments.
+
+        Parameters
+        ----------
+        hook : callable
+        with_kwargs : bool
+            Call ``hook(module, args, kwargs)``, which returns None or ``(args, kwargs)``.
+
+        Returns
+        -------
+        handle
+            Its `remove()` takes the hook away.
+        """
+        return Handle(self._before, (hook, with_kwargs))
+
+    def register_forward_hook(self, hook, *, with_kwargs=False):
+        """Call ``hook(module, args, result)`` after `forward`; what it returns, unless None, is the result.
+
+        Parameters
+        ----------
+        hook : callable
+        with_kwargs : bool
+            Call ``hook(module, args, kwargs, result)``.
+
+        Returns
+        -------
+        handle
+            Its `remove()` takes the hook away.
+        """
+        return Handle(self._after, (hook, with_kwargs))
 
     # ---------------------------------------------------------------- attributes
 
@@ -124,7 +170,7 @@ class Module:
         if isinstance(value, Module):
             return self._modules
         if name in self._buffers:
-            if value is None or tensor:
+            if value is None or hasattr(type(value), "_apply_op"):
                 return self._buffers
             raise TypeError(f"cannot assign {_kind(value)} as buffer {name!r} (Tensor or None expected)")
         return None
@@ -209,6 +255,31 @@ class Module:
     def children(self):
         """The modules right in this one."""
         return (module for _, module in self.named_children())
+
+    def get_submodule(self, target):
+        """The module of a name as `named_modules` gives it."""
+        module = self
+        for name in target.split(".") if target else ():
+            if module._modules.get(name) is None:
+                raise AttributeError(f"{type(module).__name__} has no attribute `{name}` that is a Module")
+            module = module._modules[name]
+        return module
+
+    def get_parameter(self, target):
+        """The parameter of a name as `named_parameters` gives it."""
+        return self._get("_parameters", "parameter", target)
+
+    def get_buffer(self, target):
+        """The buffer of a name as `named_buffers` gives it."""
+        return self._get("_buffers", "buffer", target)
+
+    def _get(self, part, what, target):
+        path, _, name = target.rpartition(".")
+        module = self.get_submodule(path)
+        found = getattr(module, part).get(name)
+        if found is None:
+            raise AttributeError(f"{type(module).__name__} has no {what} `{name}`")
+        return found
 
     def _named(self, part, prefix, recurse, remove_duplicate):
         modules = self.named_modules(None, prefix, remove_duplicate) if recurse else [(prefix, self)]
@@ -388,8 +459,39 @@ class Sequential(Module):
 
     def append(self, module):
         """One more, at the end."""
-        self.add_module(str(len(self)), module)
+        return self.extend([module])
+
+    def extend(self, modules):
+        """More, at the end."""
+        modules = list(modules)
+        names = [*self._modules, *(str(len(self) + i) for i in range(len(modules)))]
+        self._hold([*self, *modules], names if len(set(names)) == len(names) else None)
         return self
+
+    def insert(self, index, module):
+        """One more, before the one of a number."""
+        modules = [*self]
+        modules.insert(index, module)
+        self._hold(modules)
+        return self
+
+    def pop(self, index=-1):
+        """Take one out."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def _hold(self, modules, names=None):
+        """Have these instead, under names or numbered."""
+        for module in modules:
+            if module is not None and not isinstance(module, Module):
+                raise TypeError(f"expected a Module, got {type(module).__name__}")
+        self._modules.clear()
+        for name, module in zip(names or map(str, range(len(modules))), modules):
+            self.add_module(name, module)
+
+    def __iadd__(self, modules):
+        return self.extend(modules)
 
     def __len__(self):
         return len(self._modules)
@@ -401,6 +503,16 @@ class Sequential(Module):
         if isinstance(index, slice):
             return type(self)(dict(list(self._modules.items())[index]))
         return list(self._modules.values())[index]
+
+    def __setitem__(self, index, module):
+        modules = [*self]
+        modules[as_index(index)] = module
+        self._hold(modules, list(self._modules))
+
+    def __delitem__(self, index):
+        modules = [*self]
+        del modules[index]
+        self._hold(modules)
 
 
 class ModuleList(Sequential):
@@ -426,14 +538,29 @@ class ModuleDict(Module):
     """
 
     def __init__(self, modules=()):
-        for name, module in dict(modules).items():
-            self.add_module(name, module)
+        self.update(modules)
 
     def __getitem__(self, name):
         return self._modules[name]
 
     def __setitem__(self, name, module):
         self.add_module(name, module)
+
+    def __delitem__(self, name):
+        del self._modules[name]
+
+    def pop(self, name):
+        """Take one out."""
+        return self._modules.pop(name)
+
+    def update(self, modules):
+        """More of them, or others under their names."""
+        for name, module in dict(modules).items():
+            self.add_module(name, module)
+
+    def clear(self):
+        """Take all out."""
+        self._modules.clear()
 
     def __contains__(self, name):
         return name in self._modules

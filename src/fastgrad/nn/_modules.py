@@ -9,7 +9,9 @@ import numpy as np
 from .._creation import empty, ones, zeros
 from . import functional as F
 from . import init
+from ._convolutions import paddings
 from ._module import Module, Parameter
+from ._shared import at_least, each, values
 
 
 def _parameter(shape, dtype):
@@ -112,14 +114,17 @@ class _Convolution(Module):
         self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True, *,
         dtype=None, generator=None,
     ):  # fmt: skip
+        n, name = self._axes, type(self).__name__
+        kernel_size = each(name, "kernel_size", kernel_size, n)
+        for what, numbers in (("kernel_size", kernel_size), ("stride", stride), ("dilation", dilation)):
+            at_least(name, what, each(name, what, numbers, n), 1)
+        paddings(name, padding, kernel_size, each(name, "stride", stride, n), each(name, "dilation", dilation, n))
         if groups <= 0 or in_channels % groups or out_channels % groups:
             raise ValueError(
                 f"in_channels {in_channels} and out_channels {out_channels} must divide by groups {groups}"
             )
         self.in_channels, self.out_channels = in_channels, out_channels
-        if not isinstance(kernel_size, (tuple, list)):
-            kernel_size = (kernel_size,) * self._axes
-        self.kernel_size = tuple(kernel_size)
+        self.kernel_size = kernel_size
         self.stride, self.padding, self.dilation, self.groups = stride, padding, dilation, groups
         self.weight = _parameter((out_channels, in_channels // groups, *self.kernel_size), dtype)
         self.register_parameter("bias", _parameter((out_channels,), dtype) if bias else None)
@@ -291,6 +296,7 @@ class _BatchNorm(Module):
         self.register_buffer("num_batches_tracked", zeros((), dtype=np.int64) if track_running_stats else None)
 
     def forward(self, x):
+        (x,) = values(type(self).__name__, (x,))
         if x.ndim not in self._ndims:
             raise ValueError(f"expected {' or '.join(map(str, self._ndims))} axes, got shape {x.shape}")
         momentum = self.momentum
@@ -404,6 +410,7 @@ class Flatten(Module):
         self.start_axis, self.end_axis = start_axis, end_axis
 
     def forward(self, x):
+        (x,) = values("Flatten", (x,))
         first, last = self.start_axis % x.ndim, self.end_axis % x.ndim
         size = math.prod(x.shape[first : last + 1])
         return x.reshape(*x.shape[:first], size, *x.shape[last + 1 :])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from inspect import signature
+from operator import index
 
 import numpy as np
 
@@ -21,9 +22,12 @@ def value(x):
     return x if hasattr(type(x), "_apply_op") else backend.asarray(x)
 
 
-def values(*xs):
-    """Of optional operands: None stays None."""
-    return [None if x is None else value(x) for x in xs]
+def values(name, needed, *optional):
+    """Operands as Tensors. Of those that are optional, None stays None."""
+    for x in needed:
+        if x is None:
+            raise TypeError(f"{name}: expected an array_like, not None")
+    return [value(x) for x in needed] + [None if x is None else value(x) for x in optional]
 
 
 def like(x, other):
@@ -55,8 +59,8 @@ def integers(x, what):
 def each(name, what, given, n):
     """A number for each of n axes, from one number or n of them."""
     if np.ndim(given) == 0:
-        return (int(given),) * n
-    numbers = tuple(int(part) for part in given)
+        return (index(given),) * n
+    numbers = tuple(index(part) for part in given)
     if len(numbers) == 1:
         return numbers * n
     if len(numbers) != n:

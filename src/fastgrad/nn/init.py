@@ -116,7 +116,7 @@ def xavier_uniform_(tensor, gain=1.0, generator=None):
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010, equation 16.
     """
-    bound = gain * math.sqrt(6.0 / sum(_fans(tensor)))
+    bound = gain * math.sqrt(6.0 / (sum(_fans(tensor)) or 1))
     return uniform_(tensor, -bound, bound, generator)
 
 
@@ -125,13 +125,14 @@ def xavier_normal_(tensor, gain=1.0, generator=None):
 
     Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010, equation 12.
     """
-    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(_fans(tensor))), generator)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (sum(_fans(tensor)) or 1)), generator)
 
 
 def _deviation(tensor, a, mode, nonlinearity):
     if mode not in ("fan_in", "fan_out"):
         raise ValueError(f"Mode {mode} not supported, please use one of ['fan_in', 'fan_out']")
-    return calculate_gain(nonlinearity, a) / math.sqrt(_fans(tensor)[mode == "fan_out"])
+    fan = _fans(tensor)[mode == "fan_out"] or 1  # of nothing, nothing is filled
+    return calculate_gain(nonlinearity, a) / math.sqrt(fan)
 
 
 def kaiming_uniform_(tensor, a=0, mode="fan_in", nonlinearity="leaky_relu", generator=None):

@@ -89,6 +89,8 @@ def _variables(name, m, y, rowvar, dtype):
         v = astype(v, dtype, copy=False)
         turned = not rowvar and v.ndim == 2 and (what == "m" or v.shape[0] != 1)
         parts.append(TABLE["transpose"](v) if turned else reshape(v, (1,) * (2 - v.ndim) + tuple(v.shape)))
+        if not parts[0].shape[0]:  # NumPy says no more of no variables
+            return astype(real(parts[0]), np.float64, copy=False), True
     return parts[0] if len(parts) == 1 else concat(parts, axis=0), True
 
 

@@ -331,12 +331,28 @@ def _matrix_axes(ndim, ord, axis):
     return axis[0] % ndim, axis[1] % ndim
 
 
+def constant(where, name, value):
+    """An option of discrete choices: from a Tensor it would take no gradient, and no tangent."""
+    kind = type(value)
+    if not hasattr(kind, "_apply_op"):
+        return value
+    if hasattr(kind, "_lifts") or value.requires_grad:
+        raise NotImplementedError(
+            f"linalg.{where}: the derivative with respect to {name} is not implemented; give a number, if it is a constant"
+        )
+    return value.item()
+
+
+def _bind_norm(x, ord=None, axis=None, keepdims=False):
+    return (x,), {"ord": constant("norm", "ord", ord), "axis": axis, "keepdims": keepdims}
+
+
 def _bind_matrix_norm(x, *, keepdims=False, ord="fro"):
-    return (x,), {"keepdims": keepdims, "ord": ord}
+    return (x,), {"keepdims": keepdims, "ord": constant("matrix_norm", "ord", ord)}
 
 
 def _bind_vector_norm(x, *, axis=None, keepdims=False, ord=2):
-    return (x,), {"axis": axis, "keepdims": keepdims, "ord": ord}
+    return (x,), {"axis": axis, "keepdims": keepdims, "ord": constant("vector_norm", "ord", ord)}
 
 
 def _norm_dx(g, out, x, ord, axis, keepdims):
@@ -499,7 +515,7 @@ vector_norm = _op(
     doc=_doc("Norm of vectors: ``sum(abs(x)**ord)**(1/ord)``, over one, some or all axes.",
              "linalg.vector_norm([3., 4.])", "tensor(5.)", "The gradient at zero is zero."))
 norm = _op(
-    "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False",
+    "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False", bind=_bind_norm,
     holomorphic=False, vjp=_norm_dx, saves="out, x", batch=_batch_norm,
     cases=[case((2, 3)), case((2, 3), axis=1), case((2, 3, 2), axis=(0, 2), keepdims=True), case((3,), ord=3),
            case((2, 3), ord="fro"), case((2, 3), ord=np.inf, axis=0), case((2, 2, 2)), case((), axis=None),

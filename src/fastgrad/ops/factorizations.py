@@ -527,8 +527,8 @@ lstsq = _op(
 
 lu = _op(
     "lu", _lu, "a", multi=True, named=_lu_result, holomorphic=False, vjp=_lu_da, saves="out", batch="same",
-    cases=[case(a) for a in (_GENERAL, _TALL, _WIDE, _BATCH, _TALLS, _WIDES, np.zeros((0, 2, 3)), np.zeros((2, 0)),
-                           _COMPLEX, _COMPLEX[:2], _COMPLEX[:, :2])],
+    cases=[case(a) for a in (_GENERAL, _BATCH, _TALLS, _WIDES, np.zeros((0, 2, 3)), np.zeros((2, 0)), _COMPLEX, _COMPLEX[:2],
+                             _COMPLEX[:, :2])],
     doc=_doc("P, L and U, with ``P @ L @ U == a``: a permutation, a unit lower triangle and an upper one; `scipy.linalg.lu`.",
              "linalg.lu([[0., 2.], [4., 6.]])[2]", "tensor([[4., 6.],\n        [0., 2.]])"))
 lu_factor = _op(

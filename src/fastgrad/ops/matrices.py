@@ -17,7 +17,7 @@ from numpy.linalg import LinAlgError
 from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case, register
-from .decompositions import _adjoint, _inv_da, _norm_dx, _real, inv, norm, solve
+from .decompositions import _adjoint, _inv_da, _norm_dx, _real, constant, inv, norm, solve
 from .elementwise import real, where
 from .factorizations import _checked, _scipy, svd
 from .linalg import dot, matmul
@@ -234,6 +234,10 @@ def _cond(x, p):
     return np.asarray(np.linalg.cond(x, p))
 
 
+def _bind_cond(x, p=None):
+    return (x,), {"p": constant("cond", "p", p)}
+
+
 def _bind_matrix_rank(A, tol=None, hermitian=False, *, rtol=None):
     return (A,), {"tol": tol, "hermitian": hermitian, "rtol": rtol}
 
@@ -275,6 +279,7 @@ _BATCH = np.stack([_GENERAL, _GENERAL.T + 1.0])
 _POSITIVE = np.array([[3.0, 1.0, 0.5], [0.25, 2.0, 1.0], [1.5, 0.75, 5.0]])
 _UNEVEN = np.array([[2.9, 0.7, -0.4], [0.3, -1.8, 1.1], [1.3, 0.6, 2.3]])
 _POSITIVES = [_POSITIVE, np.stack([_POSITIVE, _POSITIVE.T]), _POSITIVE + 0.25j * _GENERAL, np.zeros((0, 0))]
+_SMALL = _POSITIVE[:2, :2]  # logm is slow
 
 # ---------------------------------------------------------------- functions of matrices --
 
@@ -289,7 +294,7 @@ sqrtm = _function(
     call="linalg.sqrtm([[4., 0.], [0., 9.]])", shows="tensor([[2., 0.],\n        [0., 3.]])",
     notes="Complex where a has negative eigenvalues.")
 logm = _function(
-    "logm", _each("logm"), _POSITIVES,
+    "logm", _each("logm"), [_SMALL, np.stack([_SMALL, _SMALL.T]) + 0.25j * _GENERAL[1:, 1:], np.zeros((0, 0))],
     summary="The principal logarithm of square matrices, of which `expm` is the inverse; `scipy.linalg.logm`.",
     call="linalg.logm([[1., 0.], [0., 1.]])", shows="tensor([[0., 0.],\n        [0., 0.]])",
     notes="Complex where a has negative eigenvalues.")
@@ -325,7 +330,7 @@ tensorinv = _op(
 # ---------------------------------------------------------------- condition, rank --
 
 cond = _op(
-    "cond", _cond, "x; p=None", holomorphic=False, vjp=_cond_dx, saves="x", batch="same",
+    "cond", _cond, "x; p=None", bind=_bind_cond, holomorphic=False, vjp=_cond_dx, saves="x", batch="same",
     cases=[*(case(_UNEVEN, p=p) for p in (None, "fro", "nuc", np.inf, -np.inf, 1, -1, 2, -2)), case(_BATCH), case(np.stack([_UNEVEN, _UNEVEN.T]), p=1),
            case(_GENERAL[:2]), case(_COMPLEX, p="fro"), case(_COMPLEX)],
     doc=_doc("Condition number: the norm of a matrix times that of its inverse.", "linalg.cond([[4., 0.], [0., 2.]])", "tensor(2.)",

@@ -282,7 +282,7 @@ roll = _op(
     linear="jointly", batch=_batch_roll,
     vjp=lambda g, out, x, shift, axis: roll(g, np.negative(shift), axis),
     cases=[case((2, 3), shift=2), case((2, 3), shift=-1, axis=1), case((2, 3), shift=(1, 2), axis=(0, 1)),
-           case((0, 2), shift=1)],
+           case((0, 2), shift=1), case((2, 3), shift=(1, -2, 4), axis=(0, -1, 0))],
     doc=_doc("x rotated: what leaves at the end comes in at the start.", "roll([1., 2., 3.], 1)",
              "tensor([3., 1., 2.])"))
 
