@@ -136,7 +136,7 @@ def test_an_option_with_a_tangent_passes_it_on_or_raises(name):
                     out, tangent = jvp(function, (at,), (1.0,))
                 except Exception:
                     continue
-                smooth = high.shape == low.shape == out.shape and fg.allclose(high, low, atol=0.1)
+                smooth = high.shape == low.shape == np.shape(out) and fg.allclose(high, low, atol=0.1)
                 if at and smooth:  # 0 is a kink of some
                     slope = (high - low).numpy() / 2e-6
                     np.testing.assert_allclose(tangent, slope, rtol=1e-4, atol=1e-4, err_msg=f"{call} {option}")

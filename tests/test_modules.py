@@ -145,6 +145,16 @@ def test_hooks_see_what_goes_in_and_out():
     assert model(x).tolist() == out.tolist() and len(seen) == 1
 
 
+def test_axes_are_flattened_where_there_are_such():
+    x = fg.ones((2, 3, 4))
+    for options, shape in [((), (2, 12)), ((0,), (24,)), ((0, -2), (6, 4)), ((-1, -1), (2, 3, 4))]:
+        assert nn.Flatten(*options)(x).shape == shape
+    assert nn.Flatten(0)(fg.ones(())).shape == (1,) and nn.Flatten()(np.ones((2, 0, 3))).shape == (2, 0)
+    for options, given in [((2, 1), x), ((1, 3), x), ((-4,), x), ((), fg.ones(2)), ((), 1.0)]:
+        with pytest.raises(ValueError, match="axis"):
+            nn.Flatten(*options)(given)
+
+
 def test_a_part_is_found_by_its_name():
     model = Model()
     assert model.get_submodule("") is model and model.get_submodule("rest.0.linear") is model.rest[0].linear

@@ -117,6 +117,11 @@ WRONG = [
     (ValueError, "padding_idx", lambda: F.embedding([0], np.ones((4, 2)), padding_idx=4)),
     (ValueError, "mode", lambda: F.embedding_bag([[0]], np.ones((4, 2)), mode="min")),
     (ValueError, "offsets", lambda: F.embedding_bag([0, 1], np.ones((4, 2)), offsets=[1])),
+    (ValueError, "expected a weight", lambda: F.conv_transpose1d(np.ones((2, 4, 3)), np.ones((4, 0, 3)))),
+    (ValueError, "num_heads must be", lambda: F.multi_head_attention_forward(
+        *[np.ones((2, 1, 4))] * 3, 4, 0, np.ones((12, 4)), None, None, None, False, 0.0, np.eye(4), None,
+    )),
+    (ValueError, "expected a weight", lambda: F.conv1d(np.ones((2, 4, 3)), np.ones((0, 4, 3)))),
     (ValueError, "norm_type must not be 0", lambda: F.lp_pool1d(np.ones((1, 1, 4)), 0, 2)),
     (TypeError, "integer", lambda: F.max_pool2d(np.ones((1, 4, 4)), 2.5)),
     (TypeError, "linear: .* not None", lambda: F.linear(None, np.ones((2, 2)))),
@@ -582,6 +587,11 @@ def test_tangents_agree_with_gradients(value, rng):
     grads = fg.autograd.grad(function(*leaves), leaves, fg.tensor(g), allow_unused=True)
     pulled = sum(float((grad.numpy() * t).sum()) for grad, t in zip(grads, ts) if grad is not None)
     np.testing.assert_allclose(float((g * tangent).sum()), pulled, rtol=1e-8, atol=1e-9)
+
+
+def test_attention_of_no_features_is_the_mean():
+    found = F.scaled_dot_product_attention(np.ones((2, 0)), np.ones((3, 0)), [[1.0], [2.0], [6.0]])
+    np.testing.assert_allclose(found, [[3.0], [3.0]])
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max"])

@@ -87,7 +87,7 @@ cdef inline fg_array* run1(Row row, fg_array* p) except NULL:
         strides[0], strides[1] = run_stride(p), size
         if p.size:
             row.loops[p.dtype].fn(data, &p.size, strides, row.loops[p.dtype].data)
-        return r if PyErr_Occurred() == NULL else undone(r)
+        return r if not row.foreign or PyErr_Occurred() == NULL else undone(r)
     args[1] = r
     run_loop(&row.loops[p.dtype], 2, args, r.size)
     return r
@@ -123,7 +123,7 @@ cdef inline fg_array* run2(Row row, fg_array* p, fg_array* q) except NULL:
             strides[2] = size
             if big.size:
                 row.loops[p.dtype].fn(data, &big.size, strides, row.loops[p.dtype].data)
-            return r if PyErr_Occurred() == NULL else undone(r)
+            return r if not row.foreign or PyErr_Occurred() == NULL else undone(r)
     args[0], args[1] = p, q
     r = new_broadcast(row, 2, args, code, size)
     args[2] = r

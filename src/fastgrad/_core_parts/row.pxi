@@ -169,6 +169,7 @@ cdef class Row:
     cdef bint elementwise, derived, differentiable, holomorphic, view, multi, variadic
     cdef bint plain_call           # the public call's arguments are the operands as they stand
     cdef bint rowwise              # an expression along an axis, and its vjp another
+    cdef bint foreign              # its loops are not NumPy's, and may set exceptions
     cdef bint fused                # a derived row whose expression is one program
     cdef fg_loop loops[CODES]      # by the operands' common type number
     cdef uint8_t out_code[CODES]
@@ -201,6 +202,7 @@ cdef class Row:
         if self.variadic and self.saves:
             self.saves = 0xFFFFFFFF
         if self.elementwise:
+            self.foreign = isinstance(self.fn, np.ufunc) and getattr(np, self.fn.__name__, None) is not self.fn
             find_loops(self)
         return 0
 

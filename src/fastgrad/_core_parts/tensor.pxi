@@ -478,20 +478,18 @@ cdef class Tensor(_TensorBase, TensorMethods):
         (_, value), options = TABLE["setitem"].bind(self, value, plain(index))
         inplace(TABLE["setitem"], self, (value,), options)
 
-    def sum(self, axis=None, dtype=None, keepdims=False, **options):
+    def sum(self, axis=None, dtype=None, keepdims=False, initial=None, where=True):
         """The sum over all elements or over `axis`; see `fastgrad.sum`."""
-        if axis is None and dtype is None and keepdims is False and not options:
+        if axis is None and dtype is None and keepdims is False and initial is None and where is True:
             out = sum_all(SUM_ROW, self)
             if out is not None:
                 return out
-        operands, options = SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, **options)
+        operands, options = SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, initial=initial, where=where)
         return call(SUM_ROW, operands, options)
 
-    def mean(self, axis=None, dtype=None, keepdims=False, **options):
+    def mean(self, axis=None, dtype=None, keepdims=False, where=True):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
-        if dtype is not None:
-            options["dtype"] = dtype
-        operands, options = MEAN_ROW.op.bind(self, axis=axis, keepdims=keepdims, **options)
+        operands, options = MEAN_ROW.op.bind(self, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
         return call(MEAN_ROW, operands, options)
 
 

@@ -51,7 +51,7 @@ def scaled_dot_product_attention(
         key, value = (repeat(x, _times(name, query, x), axis=-3) for x in (key, value))
     if is_causal:
         mask = np.tri(query.shape[-2], key.shape[-2], dtype=bool)
-    scale = 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+    scale = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = matmul(query * scale, swapaxes(key, -1, -2))
     if mask is None:
         weights = _top["softmax"](scores, axis=-1)
@@ -127,6 +127,8 @@ def multi_head_attention_forward(
     if alone:
         query, key, value = query[:, None], key[:, None], value[:, None]
         masks[0] = None if masks[0] is None else masks[0][None]
+    if num_heads < 1:
+        raise ValueError(f"{name}: num_heads must be at least 1, it is {num_heads}")
     (length, count, size), width = query.shape, query.shape[2] // num_heads
     if size != embed_dim_to_check or width * num_heads != size:
         raise ValueError(f"{name}: query of size {size}, expected {embed_dim_to_check}, a multiple of {num_heads}")
@@ -168,7 +170,7 @@ def multi_head_attention_forward(
             raise ValueError(f"{name}: a key_padding_mask of shape {tuple(padding.shape)} does not fit")
         padding = repeat(pad(padding, (0, more))[:, None], num_heads, axis=0)
         mask = padding if mask is None else mask + padding
-    scores = matmul(q * (1.0 / math.sqrt(width)), swapaxes(k, -1, -2))
+    scores = matmul(q * (1.0 / math.sqrt(width or 1)), swapaxes(k, -1, -2))
     weights = _top["softmax"](scores if mask is None else scores + mask, axis=-1)
     weights = dropout(weights, dropout_p if training else 0.0)
     out = reshape(swapaxes(matmul(weights, v), 0, 1), (length, count, size))

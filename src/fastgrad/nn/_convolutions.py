@@ -77,7 +77,7 @@ def _convolve(name, n, input, weight, bias, stride, padding, dilation, groups):
     x, alone = in_batch(name, input, n)
     if weight.ndim != n + 2:
         raise ValueError(f"{name}: expected a weight of {n + 2} axes, got shape {tuple(weight.shape)}")
-    if groups < 1 or x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups:
+    if groups < 1 or x.shape[1] != weight.shape[1] * groups or weight.shape[0] % groups or not weight.shape[0]:
         raise ValueError(
             f"{name}: input of shape {tuple(input.shape)}, weight of shape {tuple(weight.shape)} and groups={groups}: "
             f"expected a weight of shape (k * {groups}, channels / {groups}, ...)"
@@ -102,7 +102,13 @@ def _finished(name, out, bias, alone, n):
 def _transposed(name, n, input, weight, bias, stride, padding, output_padding, groups, dilation):
     input, weight, bias = values(name, (input, weight), bias)
     y, alone = in_batch(name, input, n)
-    if weight.ndim != n + 2 or groups < 1 or y.shape[1] != weight.shape[0] or weight.shape[0] % groups:
+    if (
+        weight.ndim != n + 2
+        or groups < 1
+        or y.shape[1] != weight.shape[0]
+        or weight.shape[0] % groups
+        or (not weight.shape[1])
+    ):
         raise ValueError(
             f"{name}: input of shape {tuple(input.shape)}, weight of shape {tuple(weight.shape)} and groups={groups}: "
             f"expected a weight of shape (channels, k, ...), channels a multiple of {groups}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 
 from .._creation import empty, ones, zeros
 from . import functional as F
@@ -411,7 +412,9 @@ class Flatten(Module):
 
     def forward(self, x):
         (x,) = values("Flatten", (x,))
-        first, last = self.start_axis % x.ndim, self.end_axis % x.ndim
+        first, last = (normalize_axis_index(axis, x.ndim or 1) for axis in (self.start_axis, self.end_axis))
+        if last < first:
+            raise ValueError(f"Flatten: start_axis {self.start_axis} is after end_axis {self.end_axis}")
         size = math.prod(x.shape[first : last + 1])
         return x.reshape(*x.shape[:first], size, *x.shape[last + 1 :])
 
