@@ -132,7 +132,7 @@ def test_at_casts_to_what_it_writes(name, array, value):
     same_bits(found.numpy(), expected, name)
 
 
-@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 2.0, 0.5, True, np.int64(2)])
+@pytest.mark.parametrize("exponent", [0, 1, 2, 3, 0.5, True])
 @pytest.mark.parametrize("dtype", ["bool", "int8", "int64", "float32"])
 def test_a_power_has_numpys_dtype(dtype, exponent):
     x = np.array([1, 0, 1], dtype)
