@@ -205,6 +205,16 @@ def numpy_requires_grad():
     return RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
 
 
+def array_requires_grad():
+    """For what wants an ndarray, such as ``np.array([t, u])``: nobody has said numpy()."""
+    return RuntimeError(
+        "a Tensor that requires grad cannot become an ndarray, which has no gradient "
+        "(Can't call numpy() on Tensor that requires grad). "
+        "To put Tensors together say np.stack([...]) or fastgrad.asarray([...]); for the values alone "
+        "tensor.detach().numpy()"
+    )
+
+
 def deepcopy_non_leaf():
     return RuntimeError(
         "only Tensors created explicitly by the user (graph leaves) support deepcopy; deepcopy a detach() of this one"

@@ -247,7 +247,13 @@ class TensorMethods:
         return self.detach().numpy()
 
     def __array__(self, dtype=None, copy=None):
-        return np.array(self.numpy(), dtype=dtype, copy=copy)
+        try:
+            values = self.numpy()
+        except RuntimeError as error:
+            if str(error) == str(_errors.numpy_requires_grad()):
+                raise _errors.array_requires_grad() from None
+            raise
+        return np.array(values, dtype=dtype, copy=copy)
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:
@@ -286,7 +292,9 @@ class TensorMethods:
         return show(self._ndarray(), self.requires_grad, grad_fn)
 
     def __format__(self, spec):
-        return format(self.item(), spec) if self.ndim == 0 else format(str(self), spec)
+        if spec and self.ndim:
+            raise TypeError(f"unsupported format string passed to a Tensor of shape {self.shape}: {spec!r}")
+        return format(self.item(), spec) if self.ndim == 0 else str(self)
 
     def item(self, *index):
         """One element as a Python scalar: the only one, or the one at `index`."""
