@@ -11,9 +11,12 @@ from samples import attempt
 import fastgrad as fg
 from fastgrad import _dispatch
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
-import calls
-from calls import FLAT, GAUGE, NO_GRADIENT, flattened, is_inexact, numeric, quietly
+DOCS = Path(__file__).parents[1] / "docs"
+if not DOCS.exists():
+    pytest.skip("tests are run away from the tree, which has the sample calls", allow_module_level=True)
+sys.path.insert(0, str(DOCS))
+import calls  # noqa: E402
+from calls import FLAT, GAUGE, NO_GRADIENT, flattened, is_inexact, numeric, quietly  # noqa: E402
 
 NAMES = calls.public_names()
 CALLED = [name for name in NAMES if calls.calls_of(name)]

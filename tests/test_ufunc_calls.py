@@ -14,7 +14,10 @@ hypothesis = pytest.importorskip("hypothesis")
 from hypothesis import given, settings  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "docs"))
+DOCS = Path(__file__).parents[1] / "docs"
+if not DOCS.exists():
+    pytest.skip("tests are run away from the tree, which has the sample calls", allow_module_level=True)
+sys.path.insert(0, str(DOCS))
 from calls import flattened, quietly  # noqa: E402
 
 UNARY = ["exp", "sqrt", "sin", "negative", "log1p", "abs", "square", "cbrt", "exp2", "reciprocal"]

@@ -436,7 +436,7 @@ _Q = [
 
 
 def _hundredfold(calls):
-    return [case(c.operands[0], 100 * c.operands[1], **c.options) for c in calls]
+    return [case(c.operands[0], np.asarray(100 * c.operands[1]), **c.options) for c in calls]
 
 
 _QUANTILE = "As in `numpy.quantile`; a gradient goes to q too, where the method interpolates."
