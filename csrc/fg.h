@@ -189,6 +189,28 @@ void fg_copy(fg_array *to, fg_array *from);
 /* Every element of `a` = the `itemsize` bytes at `value`. */
 void fg_fill(fg_array *a, const void *value);
 
+/* ---------------------------------------------------------------- gather: places along an axis -- */
+
+/* Places in an array that is seen as (outer, n, inner), in C order: `count` numbers below n, each of which stands for the
+ * slices [:, place, :]. What they pick lies in memory as (count, outer, inner), as NumPy has it. Pure arithmetic. */
+typedef struct fg_picks {
+    const intptr_t *places;
+    intptr_t count, outer, n, inner;
+} fg_picks;
+
+/* places = places * n + numbers, of which there are `count` of `width` bytes (4 or 8), `step` elements apart; negative
+ * ones count from the end. False: one is out of bounds, and the places are worth nothing. */
+bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n);
+/* How many of n truth values hold, and where those are. */
+intptr_t fg_mask_count(const uint8_t *mask, intptr_t n);
+void fg_mask_places(intptr_t *places, intptr_t count, const uint8_t *mask);
+
+/* into = what the places pick of `from`. */
+void fg_gather(const fg_picks *p, char *into, const char *from, intptr_t itemsize);
+/* `from`, of shape (outer, count, inner) and with these strides, added at the places of `into`, in the order of the
+ * places. FG_FLOAT32 or FG_FLOAT64. */
+void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype);
+
 /* ---------------------------------------------------------------- graph: sort and run -- */
 
 struct fg_node;

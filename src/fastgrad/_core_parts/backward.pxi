@@ -577,6 +577,9 @@ cdef bint window_vjp(fg_run* run, Node node, fg_array* g) except? True:
     """The part of the cotangent that a `put_add` put its operand in; False where the general path must look for it."""
     cdef Window w
     cdef fg_array* part
+    if type(node.options) is Picks and g.flags & FG_CONTIGUOUS:
+        send(run, node.n.edges[0], gathered(<Picks>node.options, g))
+        return True
     if not window_of(g, bare_index(node), &w) or empty(&w):
         return False
     part = fg_array_view(g, w.data, w.ndim, w.shape, w.strides)
@@ -622,7 +625,9 @@ cdef int scatter(Backward b, fg_run* run, Node node, fg_array* g) except -1:
         held = zeros_like(like) if held == NULL else copy_of(held)
         drop_array(slot[0])
         slot[0] = held
-    if node.row.code == GETITEM and direct and held.dtype == g.dtype and window_of(held, bare_index(node), &w):
+    if type(node.options) is Picks and direct and is_real(g) and held.dtype == g.dtype:
+        add_at(<Picks>node.options, held, g)
+    elif node.row.code == GETITEM and direct and held.dtype == g.dtype and window_of(held, bare_index(node), &w):
         part = fg_array_view(held, w.data, w.ndim, w.shape, w.strides)
         if part == NULL:
             raise MemoryError

@@ -184,6 +184,15 @@ cdef extern from "fg.h" nogil:
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)
 
+    ctypedef struct fg_picks:
+        const intptr_t* places
+        intptr_t count, outer, n, inner
+    bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n)
+    intptr_t fg_mask_count(const uint8_t* mask, intptr_t n)
+    void fg_mask_places(intptr_t* places, intptr_t count, const uint8_t* mask)
+    void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)
+    void fg_scatter_add(const fg_picks*, char* into, const char* source, const intptr_t* strides, int dtype)
+
     ctypedef struct fg_node
     ctypedef struct fg_run
     ctypedef struct fg_edge:

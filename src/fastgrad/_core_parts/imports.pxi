@@ -15,3 +15,4 @@ from ._methods import GradientEdge, Handle, TensorMethods, frozen, lifted, plain
 from ._trace import NotElementwise, forward_program, several_program, vjp_program
 from .ops import TABLE
 from .ops._row import Like
+from .ops.indexing import Index

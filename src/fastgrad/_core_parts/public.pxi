@@ -160,7 +160,7 @@ cdef object refuse_new(object cls, object args, object kwargs):
 node_new = (<TypeSlots*><PyObject*>FunctionNode).tp_new
 
 for _cls in (_TensorBase, Tensor, Node, FunctionNode, AccumulateGrad, Extra, View, Row, Formula, Backward, Packed,
-             _Keeper, Fused):
+             _Keeper, Fused, Picks):
     (<TypeSlots*><PyObject*>_cls).tp_new = <newfunc><void*>refuse_new
     (<TypeSlots*><PyObject*>_cls).tp_vectorcall = NULL  # the other way to call a class
 

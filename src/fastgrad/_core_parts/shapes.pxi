@@ -348,11 +348,8 @@ cdef object broadcast_to(Row row, Tensor x, object wanted):
 
 
 cdef object put_add(Row row, Tensor x, tuple shape, object index):
-    """Zeros with x added in a window; recorded."""
-    cdef Window w
+    """Zeros with x added in a window, or at places; recorded."""
     cdef intptr_t dims[FG_MAXDIMS]
-    cdef fg_array* a
-    cdef fg_array* part
     cdef Tensor out
     cdef Node node
     cdef int i, ndim = len(shape)
@@ -361,26 +358,39 @@ cdef object put_add(Row row, Tensor x, tuple shape, object index):
     for i in range(ndim):
         dims[i] = shape[i]
     out = new_tensor(new_array(ndim, dims, x.a.dtype, x.a.itemsize))
-    a = out.a
-    memset(a.data, 0, a.size * a.itemsize)
-    if not window_of(a, index, &w) or empty(&w):
+    memset(out.a.data, 0, out.a.size * out.a.itemsize)
+    found = added_at(out.a, x.a, index)
+    if found is None:
         return None
-    part = fg_array_view(a, w.data, w.ndim, w.shape, w.strides)
-    if part == NULL:
-        raise MemoryError
-    try:
-        if not same_shape(part, x.a):
-            return None
-        add_into(part, x.a)
-    finally:
-        fg_array_drop(part)
     if fg_grad_enabled and wants_grad(x):
         node = new_node(row, 1, 1)
         node.saved[0] = like_of(x.a)
-        node.options = {"shape": shape, "index": index}
+        node.options = found if type(found) is Picks else {"shape": shape, "index": index}
         link_tensor(node, 0, x)
         came_from(out, node)
     return out
+
+
+cdef object added_at(fg_array* into, fg_array* g, object index):
+    """``into[index] += g`` for real arrays, `into` in C order: the index, or its Picks; None where that cannot be."""
+    cdef Window w
+    cdef fg_array* part
+    cdef Picks picks
+    if not window_of(into, index, &w):
+        picks = picks_of(into, index) if into.size else None
+        return picks if picks is not None and add_at(picks, into, g) else None
+    if empty(&w):
+        return None
+    part = fg_array_view(into, w.data, w.ndim, w.shape, w.strides)
+    if part == NULL:
+        raise MemoryError
+    try:
+        if not same_shape(part, g):
+            return None
+        add_into(part, g)
+        return index
+    finally:
+        fg_array_drop(part)
 
 
 cdef fg_array* reversed_axes(fg_array* a) except NULL:
@@ -496,13 +506,21 @@ cdef void keep_axis(fg_array* a, int axis, Window* w) noexcept:
 
 cdef object getitem(Row row, Tensor x, object index):
     cdef Window w
-    if not direct or x.a.dtype == FG_OTHER or not window_of(x.a, index, &w) or empty(&w):
+    if not direct or x.a.dtype == FG_OTHER:
+        return None
+    if not window_of(x.a, index, &w):
+        return pick(row, x, index)
+    if empty(&w):
         return None  # what has no elements shares no memory
     return view_tensor(row, x, w.ndim, w.shape, w.strides, w.data, index)
 
 
 cdef dict node_options(Node node):
-    """A node's options as a dict (a basic getitem keeps its bare index)."""
+    """A node's options as a dict (a getitem keeps its bare index)."""
+    cdef Picks picks
+    if type(node.options) is Picks:
+        picks = <Picks>node.options
+        return picks.options(node.row)
     return full_options(node.row, node.options)
 
 
