@@ -93,7 +93,7 @@ def loss_of(layers, parameters, points, signs):
 
 
 def _builder(prepare):
-    """`prepare()`: what makes a number, one that is trained, what clears and updates those, and gives a float of one."""
+    """`prepare()`: what makes a number, one that is trained, what clears and updates those, gives a float of one."""
 
     def build(inputs):
         number, trained, update_of, plain = prepare()
