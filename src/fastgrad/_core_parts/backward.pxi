@@ -424,8 +424,10 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
                 return sum_vjp(run, node, g)
         elif row.code == MATMUL and node.direct:
             return matmul_vjp(run, node, g)
-        elif row.code == RESHAPE or row.code == TRANSPOSE:
-            if view_vjp(run, node, g):
+        elif row.code == RESHAPE:
+            return reshape_vjp(run, node, g)
+        elif TRANSPOSE <= row.code <= SQUEEZE:
+            if turn_vjp(run, node, g):
                 return 0
         elif row.code == BROADCAST_TO or row.code == CLONE:
             return send_fitted(run, node, 0, fg_array_keep(g))
@@ -589,26 +591,18 @@ cdef bint window_vjp(fg_run* run, Node node, fg_array* g) except? True:
     return True
 
 
-cdef bint view_vjp(fg_run* run, Node node, fg_array* g) except? True:
-    """Reshape back or transpose back; False where the general path must."""
+cdef int reshape_vjp(fg_run* run, Node node, fg_array* g) except -1:
     cdef fg_array* dense
     cdef fg_array* r
     cdef fg_array* like = node.saved[0]
-    if node.row.code == TRANSPOSE:
-        if node_options(node)["axes"] is not None:
-            return False
-        send(run, node.n.edges[0], reversed_axes(g))
-        return True
     if like == NULL:
-        send(run, node.n.edges[0], fg_array_keep(g))
-        return True
+        return send(run, node.n.edges[0], fg_array_keep(g))
     dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
     r = fg_array_view(dense, dense.data, like.ndim, fg_shape(like), fg_strides(like))
     fg_array_drop(dense)
     if r == NULL:
         raise MemoryError
-    send(run, node.n.edges[0], r)
-    return True
+    return send(run, node.n.edges[0], r)
 
 
 cdef int scatter(Backward b, fg_run* run, Node node, fg_array* g) except -1:

@@ -20,6 +20,7 @@ cnp.import_umath()
 cdef extern from "Python.h":
     object PyContextVar_Set(object, object)
     int PyContextVar_Reset(object, object) except -1
+    long long PyLong_AsLongLongAndOverflow(object, int*)
     void PyObject_GC_UnTrack(void*)
     void PyObject_GC_Track(void*)
     int PyObject_GC_IsTracked(PyObject*)

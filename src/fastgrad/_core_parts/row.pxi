@@ -6,16 +6,24 @@ cdef enum:
     SUM
     MEAN
     RESHAPE
-    TRANSPOSE
     GETITEM
     MATMUL
     BROADCAST_TO
     PUT_ADD
     CLONE
+    TRANSPOSE         # from here to SQUEEZE: axes.pxi
+    MATRIX_TRANSPOSE
+    SWAPAXES
+    MOVEAXIS
+    FLIP
+    EXPAND_DIMS
+    SQUEEZE
 
 cdef dict SPECIAL = {
-    "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "transpose": TRANSPOSE, "getitem": GETITEM, "matmul": MATMUL,
+    "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE,
+    "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
+    "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

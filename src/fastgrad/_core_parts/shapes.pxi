@@ -24,9 +24,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
     elif row.code == RESHAPE:
         if type(options["shape"]) in (int, tuple):
             return reshape(row, x, options)
-    elif row.code == TRANSPOSE:
-        if options["axes"] is None:
-            return transpose(row, x, options)
+    elif TRANSPOSE <= row.code <= SQUEEZE:
+        return turn(row, x, options)
     elif row.code == GETITEM:
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:
@@ -292,20 +291,6 @@ cdef object reshape(Row row, Tensor x, dict options):
         strides[i] = step
         step *= shape[i]
     return view_tensor(row, x, ndim, shape, strides, a.data, options)
-
-
-cdef object transpose(Row row, Tensor x, dict options):
-    """All axes reversed."""
-    cdef fg_array* a = x.a
-    cdef intptr_t shape[FG_MAXDIMS]
-    cdef intptr_t strides[FG_MAXDIMS]
-    cdef int i
-    if a.dtype == FG_OTHER or a.size == 0:
-        return None
-    for i in range(a.ndim):
-        shape[i] = fg_shape(a)[a.ndim - 1 - i]
-        strides[i] = fg_strides(a)[a.ndim - 1 - i]
-    return view_tensor(row, x, a.ndim, shape, strides, a.data, options)
 
 
 cdef object clone(Row row, Tensor x):
