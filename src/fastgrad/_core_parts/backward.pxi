@@ -282,7 +282,8 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
             for i in range(node.n.nin):
                 send(run, node.n.edges[i], NULL)
         elif node.row.multi:
-            formula_arrays(run, node, <fg_array**>grads)
+            if not (direct and node.row.code != PLAIN and blocks_vjp(run, node, <fg_array**>grads)):
+                formula_arrays(run, node, <fg_array**>grads)
         else:
             apply_arrays(b, run, node, <fg_array**>grads)
         if not b.keep:
@@ -428,6 +429,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:
             if turn_vjp(run, node, g):
+                return 0
+        elif CONCAT <= row.code <= PADDED:
+            if blocks_vjp(run, node, grads):
                 return 0
         elif row.code == BROADCAST_TO or row.code == CLONE:
             return send_fitted(run, node, 0, fg_array_keep(g))

@@ -3,20 +3,22 @@
 name = "compiled"
 
 
-cdef inline bint is_plain(object value):
-    return value is None or type(value) in (bool, int, float, str)
+cdef bint is_plain(object value):
+    if value is None or type(value) in (bool, int, float, str):
+        return True
+    if type(value) is not tuple:
+        return False
+    for item in <tuple>value:
+        if not is_plain(item):
+            return False
+    return True
 
 
 cdef dict plain_options(dict options):
     """Options as `_methods.frozen` has them, at no cost where they are plain anyway."""
     for value in options.values():
-        if is_plain(value):
-            continue
-        if type(value) is not tuple:
+        if not is_plain(value):
             return frozen(options)
-        for item in value:
-            if not is_plain(item):
-                return frozen(options)
     return options
 
 

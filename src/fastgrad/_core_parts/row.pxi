@@ -18,12 +18,19 @@ cdef enum:
     FLIP
     EXPAND_DIMS
     SQUEEZE
+    CONCAT            # from here to PADDED: joins.pxi
+    STACK
+    SPLIT
+    UNSTACK
+    ROLL
+    PADDED
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
+    "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -26,6 +26,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
             return reshape(row, x, options)
     elif TRANSPOSE <= row.code <= SQUEEZE:
         return turn(row, x, options)
+    elif CONCAT <= row.code <= PADDED:
+        return apply_blocks(row, operands, options)
     elif row.code == GETITEM:
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:

@@ -10,6 +10,7 @@ from ..ops.elementwise import abs, clip, floor, isfinite, rint, where
 from ..ops.indexing import getitem
 from ..ops.linalg import matmul
 from ..ops.padding import pad as _pad
+from ..ops.padding import padded
 from ..ops.shaping import moveaxis, reshape, transpose
 from ._pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from ._shared import public, value, values
@@ -37,16 +38,18 @@ def pad(input, pad, mode="constant", value=None):
         raise ValueError(f"pad: mode must be one of {', '.join(map(repr, _MODES))}, not {mode!r}")
     if len(widths) % 2 or len(widths) > 2 * x.ndim:
         raise ValueError(f"pad: expected a pair of numbers for each of up to {x.ndim} axes, got {widths}")
-    pairs = [(0, 0)] * (x.ndim - len(widths) // 2) + list(zip(widths[-2::-2], widths[::-2]))
+    pairs = ((0, 0),) * (x.ndim - len(widths) // 2) + tuple(zip(widths[-2::-2], widths[::-2]))
     if mode != "constant":
         return _repeated(x, pairs, mode, value)
-    if any(max(-before, 0) + max(-after, 0) > n for n, (before, after) in zip(x.shape, pairs)):
-        raise ValueError(f"pad: {widths} cuts off more than there is of shape {tuple(x.shape)}")
-    return _pad(_cut(x, pairs), _positive(pairs), "constant", constant_values=0 if value is None else value)
+    if min(widths, default=0) < 0:
+        if any(max(-before, 0) + max(-after, 0) > n for n, (before, after) in zip(x.shape, pairs)):
+            raise ValueError(f"pad: {widths} cuts off more than there is of shape {tuple(x.shape)}")
+        x, pairs = _cut(x, pairs), _positive(pairs)
+    return padded(x, pairs, "constant", 0 if value is None else value)
 
 
 def _positive(pairs):
-    return [(max(before, 0), max(after, 0)) for before, after in pairs]
+    return tuple((max(before, 0), max(after, 0)) for before, after in pairs)
 
 
 def _cut(x, pairs):

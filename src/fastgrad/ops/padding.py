@@ -55,13 +55,15 @@ _DEFAULTS = {"constant": 0, "linear_ramp": 0, "reflect": "even", "symmetric": "e
 
 def _pairs(widths, ndim):
     """How many elements before and after, for each axis."""
+    if type(widths) is int:
+        return ((widths, widths),) * ndim
     if isinstance(widths, dict):
         given = {axis % ndim: width for axis, width in widths.items()}
         widths = [np.broadcast_to(given.get(axis, 0), 2) for axis in range(ndim)]
     widths = np.asarray(widths)
     if widths.dtype.kind not in "iu":
         raise TypeError("pad: `pad_width` must be of integral type.")
-    return np.broadcast_to(widths, (ndim, 2)).tolist()
+    return tuple((before, after) for before, after in np.broadcast_to(widths, (ndim, 2)).tolist())
 
 
 def _pad(x, pad_width, mode, more):
@@ -112,7 +114,7 @@ def _batch_padded(many, x, widths, mode, more):
         more = [(1, 1), *np.broadcast_to(more, (x.ndim - 1, 2)).tolist()]
     if x.size == 0 and mode not in _FILLS:  # one example says what is wrong with it
         padded(np.empty(tuple(x.shape[1:])), widths, mode, more[1:] if type(more) is list else more)
-    return padded(x, [(0, 0), *widths], mode, more)
+    return padded(x, ((0, 0), *widths), mode, more)
 
 
 def _padded_jvp(tangents, out, x, widths, mode, more):
@@ -170,10 +172,10 @@ def _ends(vector, width, axis, given):
 
 # fmt: off
 _MODES = [
-    case((2, 3), widths=[(1, 2), (2, 0)], mode="wrap", more=None), case((2,), widths=[(1, 2)], mode="edge", more=None),
-    case((3, 2), widths=[(1, 0), (0, 2)], mode="mean", more=[(2, 1), (1, 1)]),
-    case((2, 2), widths=[(2, 1), (0, 1)], mode="linear_ramp", more=0.5),
-    case((3,), widths=[(2, 5)], mode="reflect", more="odd"), case((2, 2), widths=[(1, 0), (0, 2)], mode="constant", more=7.0),
+    case((2, 3), widths=((1, 2), (2, 0)), mode="wrap", more=None), case((2,), widths=((1, 2),), mode="edge", more=None),
+    case((3, 2), widths=((1, 0), (0, 2)), mode="mean", more=[(2, 1), (1, 1)]),
+    case((2, 2), widths=((2, 1), (0, 1)), mode="linear_ramp", more=0.5),
+    case((3,), widths=((2, 5),), mode="reflect", more="odd"), case((2, 2), widths=((1, 0), (0, 2)), mode="constant", more=7.0),
 ]
 
 padded = _op(

@@ -1,0 +1,152 @@
+"""Operations that only move elements: the core's own paths against NumPy's functions and the general path."""
+
+import contextlib
+
+import numpy as np
+import pytest
+from samples import NEEDS_CORE, core, same_bits
+
+import fastgrad as fg
+
+pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
+
+ORDERS = {
+    "C": lambda x: x,
+    "F": lambda x: np.asfortranarray(x),
+    "reversed": lambda x: x[::-1],
+    "wide": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "one row": lambda x: np.broadcast_to(x[:1], x.shape),
+}
+HUGE = 10**30
+
+
+@contextlib.contextmanager
+def direct(on):
+    previous = core.set_direct(on)
+    try:
+        yield
+    finally:
+        core.set_direct(previous)
+
+
+def run(function, arrays, orders=()):
+    """Values, strides and gradients; cotangents differ for every element and lie in memory as `orders` say."""
+    xs = [core.asarray(a, copy=False) for a in arrays]
+    for x in xs:
+        x.requires_grad = True
+    found = function(*xs)
+    outs = found if isinstance(found, tuple) else (found,)
+    cotangents = []
+    for i, out in enumerate(outs):
+        g = np.sin(np.arange(out.size, dtype=out.dtype)).reshape(out.shape)
+        cotangents.append(fg.asarray(ORDERS[orders](g) if orders and g.size else g + i))
+    grads = core.grad(list(outs), xs, cotangents, allow_unused=True)
+    return [o.detach().numpy() for o in outs], [None if g is None else g.numpy() for g in grads]
+
+
+def both(function, *arrays, orders=()):
+    """The direct path, checked against the general one."""
+    with direct(True):
+        values, grads = run(function, arrays, orders)
+    with direct(False):
+        plain, expected = run(function, arrays, orders)
+    for a, b in zip(values, plain, strict=True):
+        same_bits(a, b, "values")
+        assert all(s == t for s, t, n in zip(a.strides, b.strides, a.shape) if n > 1)
+    for a, b in zip(grads, expected, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            same_bits(a, b, "gradients")
+    return values
+
+
+def array(*shape, dtype=np.float64):
+    return np.cos(np.arange(int(np.prod(shape)), dtype=dtype)).reshape(shape)
+
+
+MOVES = {
+    "flip": lambda x: fg.flip(x), "flip of two": lambda x: fg.flip(x, (0, -1)), "transpose": lambda x: fg.transpose(x),
+    "permuted": lambda x: fg.transpose(x, (1, -1, 0)), "swapaxes": lambda x: fg.swapaxes(x, 0, -1),
+    "moveaxis": lambda x: fg.moveaxis(x, 0, -1), "moveaxis back": lambda x: fg.moveaxis(x, 2, 0),
+    "several moved": lambda x: fg.moveaxis(x, (0, 1), (-1, 0)), "matrix_transpose": lambda x: fg.matrix_transpose(x),
+    "expand_dims": lambda x: fg.expand_dims(x, (0, -2)), "expanded": lambda x: fg.expand_dims(x, 1),
+    "squeeze": lambda x: fg.squeeze(fg.expand_dims(x, (0, 2))), "squeezed": lambda x: fg.squeeze(fg.expand_dims(x, 1), 1),
+    "roll": lambda x: fg.roll(x, 4), "roll far": lambda x: fg.roll(x, -17, 1), "roll two": lambda x: fg.roll(x, (1, 2), (0, 2)),
+    "pad": lambda x: fg.pad(x, 1, constant_values=-2.5), "pad some": lambda x: fg.pad(x, ((0, 2), (1, 0), (0, 0))),
+    "split": lambda x: fg.split(x, 2, 2), "split at": lambda x: fg.split(x, [1, 2], -1), "unstack": lambda x: fg.unstack(x, axis=1),
+    "split empty": lambda x: fg.split(x, [0, 2], 2), "overlapping": lambda x: fg.split(x, [3, 1], 2),
+    "stack": lambda x: fg.stack([x, x], 1), "concat": lambda x: fg.concat([x, x[:, :1], x], 1),
+    "flat": lambda x: fg.concat([x, x], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("name", MOVES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128, np.float16])
+def test_what_moves_elements_moves_the_same_ones_directly(name, order, dtype):
+    if dtype is np.complex128 and name.startswith("pad"):
+        pytest.skip("real")
+    x = ORDERS[order](array(2, 3, 4, dtype=dtype))
+    both(MOVES[name], x)
+    both(MOVES[name], x, orders=order if name not in ("one row",) else "C")
+
+
+@pytest.mark.parametrize("size", [200, 70_000])
+def test_large_arrays_are_moved_with_others_looking_on(size):
+    x = array(3, size, dtype=np.float32)
+    for name in ("flip", "roll", "roll far", "pad", "stack", "concat"):
+        both(MOVES[name], x.reshape(3, size // 10, 10))
+    both(lambda x: fg.concat([x, x.T.reshape(x.shape)]), x)
+
+
+def test_joined_memory_lies_as_numpy_has_it():
+    x, y = array(3, 4), array(2, 4)
+    for a, b in ((x, y), (x.T, y.T), (np.asfortranarray(x), y), (x[:, ::-1], y), (x[:1], y), (x[:, :1], y[:, :1])):
+        axis = 1 if a.shape[0] == b.shape[0] else 0
+        expected = np.concatenate([a, b], axis)
+        out = both(lambda a, b, axis=axis: fg.concat([a, b], axis), a, b)[0]
+        assert out.strides == expected.strides or 1 in out.shape
+
+
+def test_parts_that_nobody_used_have_a_gradient_of_zeros():
+    for cut in (lambda x: fg.split(x, 3), lambda x: fg.unstack(x), lambda x: fg.split(x, [1])):
+        x = core.tensor(np.arange(6.0).reshape(3, 2), requires_grad=True)
+        part = cut(x)[1]
+        (part * 2).sum().backward()
+        expected = np.zeros((3, 2))
+        expected[1 : 1 + (part.size // 2)] = 2
+        np.testing.assert_array_equal(x.grad.numpy(), expected)
+
+
+def test_what_numpy_refuses_is_refused():
+    x = core.tensor(np.zeros((2, 3)))
+    for wrong in (
+        lambda: fg.transpose(x, (0, 0)), lambda: fg.transpose(x, (0,)), lambda: fg.swapaxes(x, 0, 2), lambda: fg.swapaxes(x, 0, HUGE),
+        lambda: fg.moveaxis(x, 0, -HUGE), lambda: fg.flip(x, 2), lambda: fg.flip(x, (0, 0)), lambda: fg.expand_dims(x, 4),
+        lambda: fg.expand_dims(x, (0, 0)), lambda: fg.squeeze(x, 0), lambda: fg.squeeze(x, HUGE), lambda: fg.concat([x, x[0]]),
+        lambda: fg.concat([x, x[:, :2]]), lambda: fg.concat([x], 2), lambda: fg.stack([x, x[:1]]), lambda: fg.stack([x], 3),
+        lambda: fg.split(x, 2, 1), lambda: fg.split(x, 0), lambda: fg.split(x, HUGE), lambda: fg.unstack(x, axis=2), lambda: fg.roll(x, 1, 2),
+        lambda: fg.pad(x, -1), lambda: fg.pad(x, ((1, 1), (1, -1))), lambda: fg.pad(x, ((1, 1), (1, 1), (1, 1))),
+    ):  # fmt: skip
+        with pytest.raises((ValueError, IndexError, TypeError, ArithmeticError)):
+            wrong()
+
+
+def test_joining_other_dtypes_is_numpys_promotion():
+    x, y = core.tensor(np.ones(2, np.float32), requires_grad=True), core.tensor(np.ones(2), requires_grad=True)
+    z = fg.concat([x, y, fg.asarray([1])])
+    assert z.dtype == np.float64
+    z.backward(fg.asarray(np.arange(5.0)))
+    assert x.grad.dtype == np.float32 and y.grad.dtype == np.float64
+    np.testing.assert_array_equal(x.grad.numpy(), [0, 1])
+    np.testing.assert_array_equal(y.grad.numpy(), [2, 3])
+
+
+def test_a_gradient_joined_from_parts_is_the_leafs_own():
+    x = core.tensor(np.zeros(4), requires_grad=True)
+    y = core.tensor(np.zeros(4), requires_grad=True)
+    g = fg.asarray(np.ones(8))
+    fg.concat([x, y]).backward(g)
+    x.grad += 1
+    np.testing.assert_array_equal(g.numpy(), np.ones(8))
+    np.testing.assert_array_equal(y.grad.numpy(), np.ones(4))
