@@ -1,20 +1,15 @@
 /* array: described memory, counted by hand. */
-#if defined(__linux__) && !defined(_DEFAULT_SOURCE)
-#define _DEFAULT_SOURCE /* madvise */
-#endif
 #include "walk.h"
 
 #include <string.h>
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
 
 enum {
-    SMALL_ALIGN = 16,          /* what malloc gives on 64-bit systems */
-    LARGE_ALIGN = 64,          /* a cache line, and the widest vector */
-    LARGE_BYTES = 4096,        /* from here on the padding costs nothing */
-    HUGE_PAGE_BYTES = 1 << 22, /* where NumPy asks for huge pages */
+    SMALL_ALIGN = 16,   /* what malloc gives on 64-bit systems */
+    LARGE_ALIGN = 64,   /* a cache line, and the widest vector */
+    LARGE_BYTES = 4096, /* from here on the padding costs nothing */
 };
+
+enum { SMALL, MIDDLING, LARGE }; /* homes */
 
 void (*fg_owner_release)(void *owner) = NULL;
 
@@ -66,25 +61,15 @@ static uint8_t geometry_flags(const fg_array *a) {
     return (uint8_t)((contiguous ? FG_CONTIGUOUS : 0) | (aligned ? FG_ALIGNED : 0));
 }
 
-static void advise_huge_pages(char *data, size_t bytes) {
-#if defined(__linux__) && defined(MADV_HUGEPAGE)
-    if (bytes >= HUGE_PAGE_BYTES) {
-        const size_t skip = 4096 - (uintptr_t)data % 4096;
-        (void)madvise(data + skip, bytes - skip, MADV_HUGEPAGE); /* only advice: older kernels refuse it */
-    }
-#else
-    (void)data, (void)bytes;
-#endif
-}
-
 static size_t header_bytes(int ndim) {
     const size_t bytes = offsetof(fg_array, dims) + 2 * (size_t)ndim * sizeof(intptr_t);
     return ((bytes < sizeof(fg_array) ? sizeof(fg_array) : bytes) + SMALL_ALIGN - 1) & ~(size_t)(SMALL_ALIGN - 1);
 }
 
 static fg_array *allocate(size_t bytes) {
-    fg_array *a = bytes <= FG_SMALL ? fg_small_alloc(bytes) : fg_mem_alloc(bytes);
-    if (a) a->small = bytes <= FG_SMALL;
+    const uint8_t home = bytes <= FG_SMALL ? SMALL : bytes < FG_LARGE ? MIDDLING : LARGE;
+    fg_array *a = home == SMALL ? fg_small_alloc(bytes) : home == LARGE ? fg_block_alloc(bytes) : fg_mem_alloc(bytes);
+    if (a) a->home = home;
     return a;
 }
 
@@ -116,10 +101,7 @@ fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t item
         a->dims[i] = shape[i];
         a->dims[ndim + i] = strides[i];
     }
-    if (slack) {
-        a->data += -(uintptr_t)a->data & (LARGE_ALIGN - 1);
-        advise_huge_pages(a->data, bytes);
-    }
+    if (slack) a->data += -(uintptr_t)a->data & (LARGE_ALIGN - 1);
     return a;
 }
 
@@ -184,8 +166,10 @@ fg_array *fg_array_like(int ndim, const intptr_t *shape, int dtype, uint32_t ite
 void fg_array_free(fg_array *a) {
     fg_array *root = a->root;
     void *owner = a->owner;
-    if (a->small) {
+    if (a->home == SMALL) {
         fg_small_free(a);
+    } else if (a->home == LARGE) {
+        fg_block_free(a);
     } else {
         fg_mem_free(a);
     }

@@ -36,6 +36,14 @@ void fg_mem_free(void *block);
 #define FG_SMALL 512
 void *fg_small_alloc(size_t bytes);
 void fg_small_free(void *block);
+/* The same for large blocks, aligned to a cache line: given back, they are kept for the next of their size. These may be
+ * called without the lock. */
+#define FG_LARGE 32768
+void *fg_block_alloc(size_t bytes);
+void fg_block_free(void *block);
+size_t fg_block_bytes(void *block); /* that it has room for */
+/* Give what is kept back to the system. */
+void fg_blocks_release(void);
 /* Whether an allocation is to fail now; counts it. */
 bool fg_mem_fails(void);
 /* Test aid: let the next `n` allocations succeed and the one after fail, once; negative: never fail. */
@@ -73,8 +81,8 @@ typedef struct fg_array {
     intptr_t size;    /* elements */
     uint32_t version; /* of a root: how often its memory was written in place */
     uint32_t itemsize;
-    uint8_t dtype, ndim, flags, small; /* small: allocated by fg_small_alloc */
-    intptr_t dims[];                   /* shape[ndim], then strides[ndim] */
+    uint8_t dtype, ndim, flags, home; /* home: what allocated it */
+    intptr_t dims[];                  /* shape[ndim], then strides[ndim] */
 } fg_array;
 
 static inline intptr_t *fg_shape(fg_array *a) { return a->dims; }
@@ -116,7 +124,10 @@ typedef void (*fg_loop_fn)(char **args, const intptr_t *dims, const intptr_t *st
 typedef struct fg_loop {
     fg_loop_fn fn; /* NULL: there is no such loop */
     void *data;
+    bool foreign; /* not NumPy's: it may report errors to the thread that calls it, see fg_share_foreign */
 } fg_loop;
+/* Whether foreign loops may run on several threads: whether what they report is ignored anyway. */
+extern bool fg_share_foreign;
 
 /* The shape that `n` arrays broadcast to. FG_SHAPE if they do not. */
 fg_status fg_broadcast(int n, fg_array *const *arrays, int *ndim, intptr_t *shape);
@@ -155,6 +166,7 @@ enum { FG_EACH = 0, FG_PER_ROW = 1, FG_SINGLE = 2 };
 typedef struct fg_program {
     uint16_t ninputs, nconsts, ntemps, noutputs, nsteps;
     intptr_t block;                    /* elements of one block; from fg_program_finish */
+    bool foreign;                      /* one of its loops is */
     int16_t reuse_input, reuse_output; /* output whose memory may be that input's: see fg_program_finish; or -1 */
     uint8_t *itemsize;                 /* of each register */
     uint8_t *place;                    /* of each register of a program along rows: FG_EACH, ... */
