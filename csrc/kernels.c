@@ -115,7 +115,7 @@ static void erf_float64(char **args, const intptr_t *dims, const intptr_t *strid
 }
 
 fg_loop fg_kernel_find(const char *name, int dtype) {
-    fg_loop loop = {NULL, NULL};
+    fg_loop loop = {NULL, NULL, false};
     if (strcmp(name, "where") == 0) {
         loop.fn = where_loop(dtype);
     } else if (strcmp(name, "erf") == 0) {
@@ -126,25 +126,75 @@ fg_loop fg_kernel_find(const char *name, int dtype) {
 
 /* ---------------------------------------------------------------- moving -- */
 
+/* What the threads share of one copy. */
+typedef struct job {
+    fg_array *to;
+    const char *from;
+    size_t itemsize;
+    const fg_walk *walk; /* of one that is not flat */
+    int axis;            /* of the walk, along which it is cut */
+} job;
+
+static void copy_flat(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    const size_t size = j->itemsize, skip = (size_t)first * size;
+    memcpy(j->to->data + skip, j->from + skip, (size_t)(last - first) * size);
+}
+
+static void copy_walk(fg_walk *w, size_t itemsize) {
+    do {
+        fg_move(w->at[0], w->strides[0][0], w->at[1], w->strides[0][1], w->run, itemsize);
+    } while (fg_walk_next(w));
+}
+
+static void copy_part(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    fg_walk w;
+    fg_walk_cut(&w, j->walk, j->axis, first, last);
+    copy_walk(&w, j->itemsize);
+}
+
 void fg_copy(fg_array *to, fg_array *from) {
     fg_array *args[2] = {to, from};
     fg_walk w;
+    intptr_t grain;
     if (to->size == 0) return;
+    job j = {to, from->data, to->itemsize, &w, 0};
     if ((to->flags & from->flags & FG_CONTIGUOUS) && to->size == from->size) {
-        memcpy(to->data, from->data, (size_t)to->size * to->itemsize);
+        fg_parallel(copy_flat, &j, to->size, 2 * FG_GRAIN);
         return;
     }
     fg_walk_begin(&w, 2, args, 0, 0, 1);
+    if (to->size < 2 * FG_GRAIN) {
+        copy_walk(&w, to->itemsize);
+    } else {
+        j.axis = fg_walk_split(&w, &grain);
+        fg_parallel(copy_part, &j, w.shape[j.axis], grain);
+    }
+}
+
+static void fill_walk(fg_walk *w, const char *value, size_t itemsize) {
     do {
-        fg_move(w.at[0], w.strides[0][0], w.at[1], w.strides[0][1], w.run, to->itemsize);
-    } while (fg_walk_next(&w));
+        fg_move(w->at[0], w->strides[0][0], value, 0, w->run, itemsize);
+    } while (fg_walk_next(w));
+}
+
+static void fill_part(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    fg_walk w;
+    fg_walk_cut(&w, j->walk, j->axis, first, last);
+    fill_walk(&w, j->from, j->itemsize);
 }
 
 void fg_fill(fg_array *a, const void *value) {
     fg_walk w;
+    intptr_t grain;
     if (a->size == 0) return;
     fg_walk_begin(&w, 1, &a, 0, 0, 1);
-    do {
-        fg_move(w.at[0], w.strides[0][0], value, 0, w.run, a->itemsize);
-    } while (fg_walk_next(&w));
+    if (a->size < 2 * FG_GRAIN) {
+        fill_walk(&w, value, a->itemsize);
+    } else {
+        job j = {a, value, a->itemsize, &w, fg_walk_split(&w, &grain)};
+        fg_parallel(fill_part, &j, w.shape[j.axis], grain);
+    }
 }

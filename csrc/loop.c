@@ -25,6 +25,12 @@ fg_status fg_broadcast(int n, fg_array *const *arrays, int *ndim, intptr_t *shap
 
 /* ---------------------------------------------------------------- elementwise -- */
 
+bool fg_share_foreign = false;
+
+static bool shared_out(const fg_loop *loop, intptr_t size) {
+    return size >= 2 * FG_GRAIN && (!loop->foreign || fg_share_foreign);
+}
+
 /* Strides of one call over everything, if one call will do: a contiguous result, and operands that are contiguous
  * and as large, or of one element. */
 static bool flat_strides(int nargs, fg_array *const *args, intptr_t *strides) {
@@ -88,28 +94,67 @@ static void run_buffered(const fg_loop *loop, const fg_walk *w, fg_array *const 
     }
 }
 
-static void run_walk(const fg_loop *loop, int nargs, fg_array *const *args) {
-    fg_walk w;
-    fg_walk_begin(&w, nargs, args, nargs - 1, 0, nargs - 1);
-    fg_walk_group(&w, nargs - 1, args);
-    if (!w.buffered) {
-        run_rows(loop, &w);
-        return;
-    }
+/* A walk whose arrays are partly copied together. */
+static void run_gathered(const fg_loop *loop, fg_walk *w, fg_array *const *args) {
     char scratch[SCRATCH_BYTES];
     fg_cursor cursors[FG_MAXARGS];
     char *unused = scratch + (-(uintptr_t)scratch & (FG_LINE - 1));
     intptr_t bytes = 0;
-    for (int k = 0; k < nargs; k++) bytes += w.buffered >> k & 1 ? (intptr_t)args[k]->itemsize : 0;
+    for (int k = 0; k < w->nargs; k++) bytes += w->buffered >> k & 1 ? (intptr_t)args[k]->itemsize : 0;
     const intptr_t room = (SCRATCH_BYTES - FG_LINE) / bytes & ~(intptr_t)(FG_LINE - 1);
-    for (int k = 0; k < nargs; k++) {
-        if (!(w.buffered >> k & 1)) continue;
+    for (int k = 0; k < w->nargs; k++) {
+        if (!(w->buffered >> k & 1)) continue;
         cursors[k].buffer = unused;
         unused += room * (intptr_t)args[k]->itemsize;
     }
     do {
-        run_buffered(loop, &w, args, cursors, room);
-    } while (fg_walk_next(&w));
+        run_buffered(loop, w, args, cursors, room);
+    } while (fg_walk_next(w));
+}
+
+/* What the threads share of one call. */
+typedef struct job {
+    const fg_loop *loop;
+    int nargs;
+    fg_array *const *args;
+    const intptr_t *strides; /* of a flat run */
+    const fg_walk *walk;     /* of any other */
+    int axis;                /* of the walk, along which it is cut */
+} job;
+
+static void run_part(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    fg_walk w;
+    fg_walk_cut(&w, j->walk, j->axis, first, last);
+    if (w.buffered) {
+        run_gathered(j->loop, &w, j->args);
+    } else {
+        run_rows(j->loop, &w);
+    }
+}
+
+static void run_range(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    const intptr_t n = last - first;
+    char *at[FG_MAXARGS];
+    for (int k = 0; k < j->nargs; k++) at[k] = j->args[k]->data + first * j->strides[k];
+    j->loop->fn(at, &n, j->strides, j->loop->data);
+}
+
+static void run_walk(const fg_loop *loop, int nargs, fg_array *const *args) {
+    fg_walk w;
+    intptr_t grain;
+    fg_walk_begin(&w, nargs, args, nargs - 1, 0, nargs - 1);
+    fg_walk_group(&w, nargs - 1, args);
+    if (shared_out(loop, args[nargs - 1]->size)) {
+        const int axis = fg_walk_split(&w, &grain);
+        job j = {loop, nargs, args, NULL, &w, axis};
+        fg_parallel(run_part, &j, w.shape[axis], grain);
+    } else if (w.buffered) {
+        run_gathered(loop, &w, args);
+    } else {
+        run_rows(loop, &w);
+    }
 }
 
 void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args) {
@@ -119,6 +164,11 @@ void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args) {
     if (n == 0) return;
     if (!flat_strides(nargs, args, strides)) {
         run_walk(loop, nargs, args);
+        return;
+    }
+    if (shared_out(loop, n)) {
+        job j = {loop, nargs, args, strides, NULL, 0};
+        fg_parallel(run_range, &j, n, FG_GRAIN);
         return;
     }
     if (n == 1) single_strides(nargs, args, strides);

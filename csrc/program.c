@@ -67,6 +67,7 @@ void fg_program_finish(fg_program *p) {
     int last_read = -1;
     p->block = block_length(p);
     p->reuse_input = p->reuse_output = -1;
+    for (int s = 0; s < p->nsteps; s++) p->foreign = p->foreign || p->steps[s].loop.foreign;
     if (p->ninputs == 0) return;
     for (int s = 0; s < p->nsteps; s++) {
         if (reads(&p->steps[s], 0)) last_read = s;
@@ -196,27 +197,92 @@ static void run_buffered(const fg_program *p, registers *regs, const fg_walk *w,
     }
 }
 
-static void run_walk(const fg_program *p, registers *regs, fg_array *const *inputs, fg_array *const *outputs,
-                     char *scratch, intptr_t length) {
-    fg_array *args[FG_MAXINOUT] = {NULL};
+/* A walk whose buffers, of `length` elements, begin at `scratch`. */
+static void run_walk(const fg_program *p, registers *regs, fg_walk *w, char *scratch, intptr_t length) {
     fg_cursor cursors[FG_MAXINOUT];
-    const int nargs = p->ninputs + p->noutputs;
-    fg_walk w;
-    for (int k = 0; k < nargs; k++) args[k] = k < p->ninputs ? inputs[k] : outputs[k - p->ninputs];
-    fg_walk_begin(&w, nargs, args, nargs - 1, 0, p->ninputs);
-    fg_walk_group(&w, p->ninputs, args);
-    for (int k = 0; k < nargs; k++) {
+    for (int k = 0; k < w->nargs; k++) {
         const int r = operand_register(p, k);
-        if (w.buffered >> k & 1) {
+        if (w->buffered >> k & 1) {
             cursors[k].buffer = scratch;
             scratch = place(p, regs, r, scratch, length);
         } else {
-            regs->stride[r] = w.strides[0][k];
+            regs->stride[r] = w->strides[0][k];
         }
     }
     do {
-        run_buffered(p, regs, &w, cursors);
-    } while (fg_walk_next(&w));
+        run_buffered(p, regs, w, cursors);
+    } while (fg_walk_next(w));
+}
+
+/* Constants where they are, temporaries of `length` elements at `scratch`. Gives what is left of it. */
+static char *place_own(const fg_program *p, registers *regs, char *scratch, intptr_t length) {
+    for (int k = 0; k < p->nconsts; k++) {
+        regs->at[p->ninputs + k] = p->consts + 16 * k;
+        regs->stride[p->ninputs + k] = 0;
+    }
+    for (int r = first_temp(p); r < first_output(p); r++) scratch = place(p, regs, r, scratch, length);
+    return scratch;
+}
+
+/* What the threads share of one call. */
+typedef struct job {
+    const fg_program *p;
+    const registers *flat; /* inputs and outputs of a flat run */
+    const fg_walk *walk;   /* of any other */
+    int axis;              /* of the walk, along which it is cut */
+} job;
+
+static void run_range(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    const fg_program *p = j->p;
+    const intptr_t n = last - first;
+    char memory[SCRATCH_BYTES + FG_LINE];
+    registers regs;
+    place_own(p, &regs, memory + (-(uintptr_t)memory & (FG_LINE - 1)), n < p->block ? n : p->block);
+    for (int k = 0; k < p->ninputs + p->noutputs; k++) {
+        const int r = operand_register(p, k);
+        regs.stride[r] = j->flat->stride[r];
+        regs.at[r] = j->flat->at[r] + first * regs.stride[r];
+    }
+    run_flat(p, &regs, n);
+}
+
+static void run_part(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    char memory[SCRATCH_BYTES + FG_LINE];
+    char *scratch = memory + (-(uintptr_t)memory & (FG_LINE - 1));
+    registers regs;
+    fg_walk w;
+    fg_walk_cut(&w, j->walk, j->axis, first, last);
+    run_walk(j->p, &regs, &w, place_own(j->p, &regs, scratch, j->p->block), j->p->block);
+}
+
+static void begin_walk(const fg_program *p, fg_walk *w, fg_array *const *inputs, fg_array *const *outputs) {
+    fg_array *args[FG_MAXINOUT] = {NULL};
+    const int nargs = p->ninputs + p->noutputs;
+    for (int k = 0; k < nargs; k++) args[k] = k < p->ninputs ? inputs[k] : outputs[k - p->ninputs];
+    fg_walk_begin(w, nargs, args, nargs - 1, 0, p->ninputs);
+    fg_walk_group(w, p->ninputs, args);
+}
+
+/* Elements that are worth a thread: the more steps, the fewer. */
+static intptr_t grain_of(const fg_program *p) {
+    const intptr_t worth = p->nsteps > 2 ? FG_GRAIN / 2 : FG_GRAIN;
+    return (worth + p->block - 1) / p->block * p->block;
+}
+
+static void run_shared(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t n) {
+    registers regs;
+    fg_walk w;
+    job j = {p, &regs, &w, 0};
+    if (place_flat(p, &regs, inputs, outputs, n)) {
+        fg_parallel(run_range, &j, n, grain_of(p));
+    } else {
+        intptr_t grain;
+        begin_walk(p, &w, inputs, outputs);
+        j.axis = fg_walk_split(&w, &grain);
+        fg_parallel(run_part, &j, w.shape[j.axis], grain);
+    }
 }
 
 void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs) {
@@ -224,18 +290,20 @@ void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *cons
     registers regs;
     const intptr_t n = p->noutputs ? outputs[0]->size : 0;
     if (n == 0) return;
+    if (n >= FG_GRAIN && (!p->foreign || fg_share_foreign)) {
+        run_shared(p, inputs, outputs, n);
+        return;
+    }
     const intptr_t length = n < p->block ? n : p->block;
     char *scratch = memory + (-(uintptr_t)memory & (FG_LINE - 1));
-    for (int k = 0; k < p->nconsts; k++) {
-        regs.at[p->ninputs + k] = p->consts + 16 * k;
-        regs.stride[p->ninputs + k] = 0;
-    }
-    for (int r = first_temp(p); r < first_output(p); r++) scratch = place(p, &regs, r, scratch, length);
+    scratch = place_own(p, &regs, scratch, length);
     if (outputs[0]->ndim == 0) {
         run_single(p, &regs, inputs, outputs);
     } else if (place_flat(p, &regs, inputs, outputs, n)) {
         run_flat(p, &regs, n);
     } else {
-        run_walk(p, &regs, inputs, outputs, scratch, length);
+        fg_walk w;
+        begin_walk(p, &w, inputs, outputs);
+        run_walk(p, &regs, &w, scratch, length);
     }
 }

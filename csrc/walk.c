@@ -178,6 +178,35 @@ void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
     for (int i = 0; i < w->group; i++) w->run *= w->shape[i];
 }
 
+/* ---------------------------------------------------------------- cutting -- */
+
+int fg_walk_split(const fg_walk *w, intptr_t *grain) {
+    int best = w->ndim - 1;
+    intptr_t each = 1; /* elements for one index */
+    for (int i = w->ndim - 1; i >= w->group - 1; i--) {
+        if (w->shape[i] > w->shape[best]) best = i;
+    }
+    for (int i = 0; i < w->ndim; i++) {
+        if (i != best) each *= w->shape[i];
+    }
+    *grain = each < FG_GRAIN ? FG_GRAIN / each : 1;
+    return best;
+}
+
+void fg_walk_cut(fg_walk *part, const fg_walk *w, int axis, intptr_t first, intptr_t last) {
+    part->ndim = w->ndim;
+    part->nargs = w->nargs;
+    part->group = w->group;
+    part->run = axis < w->group ? w->run / w->shape[axis] * (last - first) : w->run;
+    part->buffered = w->buffered;
+    for (int i = 0; i < w->ndim; i++) {
+        part->shape[i] = i == axis ? last - first : w->shape[i];
+        part->index[i] = 0;
+        memcpy(part->strides[i], w->strides[i], (size_t)w->nargs * sizeof(intptr_t));
+    }
+    for (int k = 0; k < w->nargs; k++) part->at[k] = w->at[k] + first * w->strides[axis][k];
+}
+
 /* ---------------------------------------------------------------- moving -- */
 
 void fg_cursor_begin(fg_cursor *c, const fg_walk *w, int k) {

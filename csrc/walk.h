@@ -3,6 +3,7 @@
 #define FG_WALK_H
 
 #include "fg.h"
+#include "threads.h"
 
 #define FG_WALK_ARGS FG_MAXINOUT
 #define FG_NUMPY_BUFFER 8192 /* elements: what np.getbufsize() starts as */
@@ -47,6 +48,11 @@ static inline bool fg_walk_next(fg_walk *w) {
     }
     return false;
 }
+
+/* The axis along which a walk is best cut for several threads, and how many of its indices make FG_GRAIN elements. */
+int fg_walk_split(const fg_walk *w, intptr_t *grain);
+/* The part of `w`, at its start, between two indices of such an axis. */
+void fg_walk_cut(fg_walk *part, const fg_walk *w, int axis, intptr_t first, intptr_t last);
 
 /* How far one array has been moved along the current run, and its buffer. */
 typedef struct fg_cursor {

@@ -37,7 +37,7 @@ LAYERS = [
     ["_reference_backward"],
     ["_core", "_reference"],
     ["_backend"],
-    ["_creation", "fft", "linalg", "special"],
+    ["_creation", "_threads", "fft", "linalg", "special"],
     ["_inspection", "_writes"],
     ["func"],
     ["autograd"],

@@ -41,6 +41,7 @@ from ._backend import Tensor, backend_name, register_op
 from ._backend import public as _public
 from ._creation import *  # noqa: F403
 from ._creation import can_cast, finfo, iinfo, result_type
+from ._threads import get_num_threads, set_num_threads
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -64,9 +65,10 @@ globals().update(_public)
 
 _names = [
     "Tensor", "autograd", "backend_name", "bool", "can_cast", "complex64", "complex128", "e", "enable_grad",
-    "euler_gamma", "finfo", "float16", "float32", "float64", "iinfo", "inf", "inference_mode", "int8", "int16",
-    "int32", "int64", "is_grad_enabled", "is_inference_mode_enabled", "isdtype", "nan", "newaxis",
-    "no_grad", "ops", "pi", "register_op", "result_type", "set_grad_enabled", "uint8", "uint16", "uint32", "uint64",
+    "euler_gamma", "finfo", "float16", "float32", "float64", "get_num_threads", "iinfo", "inf", "inference_mode",
+    "int8", "int16", "int32", "int64", "is_grad_enabled", "is_inference_mode_enabled", "isdtype", "nan", "newaxis",
+    "no_grad", "ops", "pi", "register_op", "result_type", "set_grad_enabled", "set_num_threads",
+    "uint8", "uint16", "uint32", "uint64",
     *_creation.__all__, *_public, *_LATER,
 ]  # fmt: skip
 

@@ -650,3 +650,7 @@ def no_compiled_backend(cause):
         f"FASTGRAD_BACKEND=compiled, but the extension fastgrad._core cannot be imported ({cause}). Build it with "
         "'pip install .' (needs a C compiler, and FASTGRAD_NO_EXTENSIONS unset), or unset FASTGRAD_BACKEND"
     )
+
+
+def thread_count(where, given):
+    return ValueError(f"{where}: a number of threads is a positive integer, not {given!r}")

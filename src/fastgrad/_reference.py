@@ -21,8 +21,10 @@ from ._reference_modes import (
     _set_numpy_guard,
     _set_saved_hooks_disabled,
     accumulating,
+    get_num_threads,
     is_grad_enabled,
     is_inference_mode_enabled,
+    set_num_threads,
 )
 from ._reference_record import Saved, apply, attach, new_function_node
 from ._reference_tensor import Tensor, numeric
@@ -33,8 +35,9 @@ name = "reference"
 __all__ = [
     "AccumulateGrad", "FunctionNode", "Node", "Saved", "Tensor", "_anomaly", "_increment_version", "_pop_saved_hooks",
     "_push_saved_hooks", "_set_anomaly", "_set_grad_enabled", "_set_inference", "_set_numpy_guard",
-    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "fused", "grad",
-    "is_grad_enabled", "is_inference_mode_enabled", "name", "new_function_node", "reaches_beyond", "tensor",
+    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "fused",
+    "get_num_threads", "grad", "is_grad_enabled", "is_inference_mode_enabled", "name",
+    "new_function_node", "reaches_beyond", "set_num_threads", "tensor",
 ]  # fmt: skip
 
 

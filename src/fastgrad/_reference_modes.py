@@ -143,3 +143,16 @@ def in_thread(function, *args):
         return result
     finally:
         del error  # its traceback holds this frame
+
+
+_threads = 1
+
+
+def set_num_threads(count):
+    """Remembered, and no more: this backend works on one thread."""
+    global _threads
+    _threads = count
+
+
+def get_num_threads():
+    return _threads

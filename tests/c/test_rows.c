@@ -1,15 +1,17 @@
 /* Programs along rows: blocks, registers with a value for each row, reductions, and rows too long for the stack. */
 #include "check.h"
 
-static const fg_loop add = {double_add, NULL}, subtract = {double_subtract, NULL}, maximum = {double_maximum, NULL};
+static const fg_loop add = {double_add, NULL, false}, subtract = {double_subtract, NULL, false},
+                     maximum = {double_maximum, NULL, false};
 
 /* Registers: x (each), c (single) | 3.0 | top (row), d (each) | out (each), total (row).
  * top = max(x); d = x - top; out = d + c; total = sum(out); total = total + 3. */
 static fg_program *make(void) {
     static const uint8_t places[] = {FG_EACH, FG_SINGLE, FG_SINGLE, FG_PER_ROW, FG_EACH, FG_EACH, FG_PER_ROW};
     static const fg_step steps[] = {
-        {{NULL, NULL}, 1, 3, {0}, FG_MAX}, {{NULL, NULL}, 2, 4, {0, 3}, 0}, {{NULL, NULL}, 2, 5, {4, 1}, 0},
-        {{NULL, NULL}, 1, 6, {5}, FG_SUM}, {{NULL, NULL}, 2, 6, {6, 2}, 0},
+        {{NULL, NULL, false}, 1, 3, {0}, FG_MAX}, {{NULL, NULL, false}, 2, 4, {0, 3}, 0},
+        {{NULL, NULL, false}, 2, 5, {4, 1}, 0},   {{NULL, NULL, false}, 1, 6, {5}, FG_SUM},
+        {{NULL, NULL, false}, 2, 6, {6, 2}, 0},
     };
     const fg_loop *loops[] = {&maximum, &subtract, &add, &add, &add};
     fg_program *p = fg_program_new(2, 1, 2, 2, 5);

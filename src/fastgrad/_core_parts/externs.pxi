@@ -150,6 +150,8 @@ cdef extern from "fg.h" nogil:
     ctypedef struct fg_loop:
         fg_loop_fn fn
         void* data
+        c_bool foreign
+    c_bool fg_share_foreign
     fg_status fg_broadcast(int n, fg_array** arrays, int* ndim, intptr_t* shape)
     void fg_loop_run(const fg_loop*, int nargs, fg_array** args)
     void fg_loop_reduce(const fg_loop*, fg_array* into, fg_array* source)
@@ -169,6 +171,7 @@ cdef extern from "fg.h" nogil:
         FG_PER_ROW
         FG_SINGLE
     ctypedef struct fg_program:
+        c_bool foreign
         int reuse_input
         int reuse_output
         uint8_t* itemsize
@@ -235,6 +238,13 @@ cdef extern from "fg.h":
 cdef enum:
     RELEASE_GIL = 32768
     CODES = 24            # NumPy's type numbers of bool, integers, floats and complex lie below
+
+cdef extern from "threads.h" nogil:
+    enum:
+        FG_GRAIN
+        FG_MAXTHREADS
+    void fg_threads_set(int)
+    int fg_threads_get()
 
 cdef extern from "numpy/ufuncobject.h":
     ctypedef struct UfuncLoops "PyUFuncObject":

@@ -156,6 +156,8 @@ cdef inline void let_go(int n, fg_array** args) noexcept:
 
 cdef int run_loop(fg_loop* loop, int nargs, fg_array** args, intptr_t size) except -1:
     if size >= RELEASE_GIL:
+        if loop.foreign:
+            ask_foreign()
         hold(nargs, args)
         with nogil:
             fg_loop_run(loop, nargs, args)
@@ -422,6 +424,8 @@ cdef object apply_fused(Row row, tuple operands):
 
 cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size) except -1:
     if size >= RELEASE_GIL:
+        if p.foreign:
+            ask_foreign()
         hold(f.ninputs, inputs)
         with nogil:
             fg_program_run(p, inputs, outputs)

@@ -270,6 +270,7 @@ cdef int find_loops(Row row) except -1:
         for i in range(5):
             code = codes[i]
             row.out_code[code] = find_loop(row.fn, code, &row.loops[code])
+            row.loops[code].foreign = row.foreign
     return 0
 
 

@@ -1,0 +1,163 @@
+"""Work shared out to several threads: the bits are those of one thread, whatever the arrays look like."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fastgrad as fg
+import fastgrad.nn.functional as F
+
+SIZE = 70_001  # several threads' worth, and no multiple of anything
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    before = fg.get_num_threads()
+    yield
+    fg.set_num_threads(before)
+
+
+def draw(shape, dtype, seed=0):
+    rng = np.random.default_rng(seed)
+    values = rng.uniform(-2, 2, shape)
+    if np.dtype(dtype).kind == "c":
+        values = values + 1j * rng.uniform(-2, 2, shape)
+    return values.astype(dtype)
+
+
+def layouts(dtype):
+    """Two operands of one shape or of shapes that broadcast, in memory of all sorts."""
+    line, table = draw(SIZE, dtype), draw((301, 257), dtype)
+    yield "contiguous", line, draw(SIZE, dtype, 1)
+    yield "strided", draw(2 * SIZE, dtype)[::2], draw(SIZE, dtype, 1)[::-1]
+    yield "transposed", table.T, draw((257, 301), dtype, 1)
+    yield "row", table, draw(257, dtype, 1)
+    yield "column", table, draw((301, 1), dtype, 1)
+    yield "short rows", draw((SIZE, 3), dtype), draw(3, dtype, 1)
+    yield "cut", draw((300, 400), dtype)[:, 3:-7], draw((300, 390), dtype, 1)
+    yield "deep", draw((7, 90, 120), dtype).transpose(2, 0, 1), draw((120, 7, 90), dtype, 1)
+    yield "number", line, draw((), dtype, 1)
+
+
+EXPRESSIONS = {
+    "add": lambda x, y: x + y,
+    "multiply": lambda x, y: x * y,
+    "exp": lambda x, y: fg.exp(x) - y,
+    "tanh": lambda x, y: fg.tanh(x * y + 1),
+    "where": lambda x, y: fg.where(fg.abs(x) > fg.abs(y), x, y),
+    "sums": lambda x, y: (x * y).sum(axis=0) + x.mean(),
+}
+REAL = {
+    "gelu": lambda x, y: F.gelu(x) * y,
+    "softmax": lambda x, y: F.softmax(x, axis=-1) * y,
+    "log_softmax": lambda x, y: F.log_softmax(x * y, axis=0),
+    "layer_norm": lambda x, y: F.layer_norm(x + y, (max(x.shape[-1], y.shape[-1] if y.ndim else 1),)),
+    "arctan2": lambda x, y: fg.arctan2(x, y),
+    "cumsum": lambda x, y: fg.cumsum(x + y, axis=-1),
+    "max": lambda x, y: (x + y).max(axis=-1),
+    "var": lambda x, y: fg.var(x, axis=0) + y.sum(),
+}
+
+
+def bits(expression, x, y, threads):
+    fg.set_num_threads(threads)
+    leaves = fg.tensor(x, requires_grad=True), fg.tensor(y, requires_grad=True)
+    views = [leaf.T.T if leaf.ndim else leaf for leaf in leaves]
+    out = expression(*views)
+    out.backward(fg.asarray(draw(out.shape, out.dtype, 2)))
+    results = out, *(leaf.grad for leaf in leaves)
+    return [np.ascontiguousarray(t.detach().numpy()).tobytes() for t in results if t is not None]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+@pytest.mark.parametrize("name", [*EXPRESSIONS, *REAL])
+def test_bits_do_not_depend_on_the_number_of_threads(name, dtype):
+    if dtype == "complex128" and name in REAL:
+        pytest.skip("an operation on real numbers")
+    for layout, x, y in layouts(dtype):
+        expression = {**EXPRESSIONS, **REAL}[name]
+        one = bits(expression, x, y, 1)
+        for threads in (2, 5):
+            assert bits(expression, x, y, threads) == one, layout
+
+
+def test_strided_operands_of_unrecorded_calls():
+    for layout, x, y in layouts("float32"):
+        fg.set_num_threads(1)
+        one = fg.hypot(x, y).numpy()
+        fg.set_num_threads(5)
+        assert np.array_equal(fg.hypot(x, y).numpy(), one), layout
+        assert np.array_equal(one, np.hypot(x, y)), layout
+
+
+def test_an_array_written_in_place():
+    for threads in (1, 2, 5):
+        fg.set_num_threads(threads)
+        x = fg.asarray(draw(SIZE, "float64"))
+        x *= 3.0
+        x[::2] += 1.0
+        expected = draw(SIZE, "float64") * 3.0
+        expected[::2] += 1.0
+        assert np.array_equal(x.numpy(), expected)
+
+
+def test_foreign_loops_report_what_they_find():
+    special = pytest.importorskip("scipy.special")
+    x = fg.tensor(np.full(SIZE, -1.0), requires_grad=True)
+    fg.set_num_threads(4)
+    assert np.isnan(fg.special.spence(x).detach().numpy()).all()
+    with special.errstate(all="raise"), pytest.raises(special.SpecialFunctionError):
+        fg.special.spence(x)
+    assert np.isnan(fg.special.spence(x).detach().numpy()).all()
+
+
+@pytest.mark.parametrize("count", [0, -1])
+def test_a_count_is_positive(count):
+    before = fg.get_num_threads()
+    with pytest.raises(ValueError, match="positive integer"):
+        fg.set_num_threads(count)
+    assert fg.get_num_threads() == before
+
+
+@pytest.mark.parametrize("count", [1.5, "2", None])
+def test_a_count_is_an_integer(count):
+    with pytest.raises(TypeError):
+        fg.set_num_threads(count)
+
+
+def test_many_threads_are_taken_to_be_64():
+    fg.set_num_threads(10**6)
+    assert fg.get_num_threads() == 64
+
+
+def threads_of_a_process(**variables):
+    environ = {key: value for key, value in os.environ.items() if not key.endswith("_NUM_THREADS")}
+    code = "import fastgrad; print(fastgrad.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", code], env={**environ, **variables}, capture_output=True, text=True)
+    return done.stdout.strip() or done.stderr
+
+
+def test_the_environment_says_how_many():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert threads_of_a_process() == str(cores)
+    assert threads_of_a_process(OMP_NUM_THREADS="3,2") == "3"
+    assert threads_of_a_process(OMP_NUM_THREADS="3", FASTGRAD_NUM_THREADS="5") == "5"
+    assert "FASTGRAD_NUM_THREADS: a number of threads is a positive integer, not 'many'" in threads_of_a_process(
+        FASTGRAD_NUM_THREADS="many"
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_forked_child_has_threads_of_its_own():
+    fg.set_num_threads(3)
+    x = draw(SIZE, "float64")
+    expected = fg.exp(x).numpy().tobytes()
+    child = os.fork()
+    if child == 0:
+        same = all(fg.exp(x).numpy().tobytes() == expected for _ in range(20))
+        os._exit(0 if same else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert fg.exp(x).numpy().tobytes() == expected
