@@ -196,9 +196,14 @@ _times_taken = 0
 
 
 def _note_taken(tensor):
-    global _times_taken
     if hasattr(type(tensor), "_lifts") or tensor.requires_grad:
-        _times_taken = next(_taken) + 1
+        note_number_taken()
+
+
+def note_number_taken():
+    """A number is taken out of what has a graph or a tangent."""
+    global _times_taken
+    _times_taken = next(_taken) + 1
 
 
 def numbers_taken():
@@ -536,6 +541,7 @@ def _add_methods():
     for name in names:
         op = lookup(name)
         if op is not None and name not in TensorMethods.__dict__:
+            ROW_METHODS[name] = op
             setattr(TensorMethods, name, _method(op, name))
     for name, row in in_place.items():
         if row in TABLE and name not in TensorMethods.__dict__:
@@ -559,6 +565,9 @@ def _add_later_methods():
     for name in _LATER_UNARY:
         setattr(TensorMethods, f"{name}_", _later_in_place(name))
 
+
+#: Methods that are the public function of a row; a backend may bind them in its own way.
+ROW_METHODS = {}
 
 _add_methods()
 _add_later_methods()

@@ -530,16 +530,16 @@ cdef int sum_vjp(fg_run* run, Node node, fg_array* g) except -1:
     cdef fg_array* scaled
     cdef fg_array* count
     cdef fg_array* like = node.saved[0]
-    cdef dict options = node.options
     if like == NULL:
         return send(run, node.n.edges[0], fg_array_keep(g))
+    axis, keepdims = <tuple>node.options
     if node.row.code == SUM:
-        return send(run, node.n.edges[0], spread(g, like, options["axis"], options["keepdims"]))
+        return send(run, node.n.edges[0], spread(g, like, axis, keepdims))
     count = weak_scalar(<double>(like.size // g.size), g.dtype)
     scaled = run2(DIVIDE, g, count)
     fg_array_drop(count)
     try:
-        return send(run, node.n.edges[0], spread(scaled, like, options["axis"], options["keepdims"]))
+        return send(run, node.n.edges[0], spread(scaled, like, axis, keepdims))
     finally:
         fg_array_drop(scaled)
 

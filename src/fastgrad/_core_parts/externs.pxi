@@ -26,6 +26,7 @@ cdef extern from "Python.h":
     int PyObject_GC_IsTracked(PyObject*)
     Py_ssize_t Py_REFCNT(PyObject*)
     object PyCFunction_NewEx(PyMethodDef*, object self, object module)
+    object PyInstanceMethod_New(object)
     ctypedef PyObject* (*PyCFunction)(PyObject*, PyObject*) noexcept
     ctypedef struct PyMethodDef:
         const char* ml_name

@@ -385,12 +385,10 @@ cdef list direct_vjp(Node node, Tensor g, list wanted):
     """Programs, and the commonest vjps that are none, recorded by the direct paths; None for any other."""
     cdef Row row = node.row
     cdef fg_array* like = node.saved[0]
-    cdef dict options
     if node.direct and (row.elementwise or row.fused):
         return program_vjp(node, g, wanted)
     if row.code == SUM and node.direct and like != NULL and like.dtype == g.a.dtype:
-        options = <dict>node.options
-        if options["axis"] is None and not options["keepdims"]:
+        if node.options is WHOLE:
             return [apply(BROADCAST_TO_ROW, (g,), {"shape": shape_of(like)})]
     elif row.code == GETITEM and like != NULL and like.dtype == g.a.dtype:
         out = put_add(PUT_ADD_ROW, g, shape_of(like), bare_index(node))

@@ -11,7 +11,8 @@ from weakref import ref as weakref_ref
 from _thread import RLock
 from contextvars import ContextVar
 
-from ._methods import GradientEdge, Handle, TensorMethods, frozen, lifted, plain, pow_call
+from ._methods import ROW_METHODS, GradientEdge, Handle, TensorMethods, frozen, lifted, plain, pow_call
+from ._methods import note_number_taken
 from ._trace import NotElementwise, forward_program, several_program, vjp_program
 from .ops import TABLE
 from .ops._row import Like

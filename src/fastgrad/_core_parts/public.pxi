@@ -47,6 +47,8 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
                 out = sum_all(row, <Tensor>x)
                 if out is not None:
                     return out
+            elif row.derived and row.op.options == ():
+                return apply(row, (x,), {})
     elif names == NULL and count == 2 and row.nin == 2 and row.plain_call:
         x, y = <object>args[0], <object>args[1]
         if row.elementwise:
@@ -57,6 +59,8 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
             if out is not None:
                 return out
     given = tuple([<object>args[i] for i in range(count)])
+    if names == NULL and count == row.nin and row.elementwise and row.plain_call and are_plain(given):
+        return apply(row, given, {})
     for x in given:
         if not is_tensor(x) and hasattr(type(x), "_apply_op"):  # a formula under trace, or the other backend's Tensor
             keywords = {} if names == NULL else {key: <object>args[count + i] for i, key in enumerate(<object>names)}
@@ -69,16 +73,34 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
     return call(row, tuple(operands), options)
 
 
+cdef bint are_plain(tuple operands):
+    """Tensors and exact Python numbers alone, the first of the Tensors among them."""
+    cdef bint found = False
+    for x in operands:
+        if is_tensor(x):
+            found = True
+        elif not is_weak_real(x):
+            return False
+    return found
+
+
 def bind(op):
     """The public function of a row: takes Tensors, ndarrays, scalars and sequences, and gives Tensors."""
     cdef Row row = row_of(op)
+    if row.function is not None:
+        return row.function
     row.method_name = op.name.encode()
     row.method_doc = f"{op.name}({op.text_signature})\n--\n\n{op.doc}".encode()  # what `inspect.signature` reads
     row.method.ml_name = row.method_name
     row.method.ml_meth = <PyCFunction><void*>row_call
     row.method.ml_flags = METH_FASTCALL | METH_KEYWORDS
     row.method.ml_doc = row.method_doc
-    return PyCFunction_NewEx(&row.method, row, op.module)
+    row.function = PyCFunction_NewEx(&row.method, row, op.module)
+    return row.function
+
+
+for _name, _op in ROW_METHODS.items():
+    setattr(RowMethods, _name, PyInstanceMethod_New(bind(_op)))
 
 
 # ---------------------------------------------------------------- making Tensors

@@ -197,6 +197,7 @@ cdef class Row:
     cdef dict variants
     cdef PyMethodDef method
     cdef bytes method_name, method_doc
+    cdef object function           # the public one; see `bind`
 
     cdef int setup(self, object op, object options) except -1:
         cdef int i

@@ -9,8 +9,10 @@ cdef Row BROADCAST_TO_ROW = row_named("broadcast_to")
 cdef Row PUT_ADD_ROW = row_named("put_add")
 cdef Row SUM_ROW = row_named("sum")
 cdef Row MEAN_ROW = row_named("mean")
-cdef dict WHOLE = SUM_ROW.op.bind(None)[1]        # a sum over everything
-cdef dict WHOLE_MEAN = MEAN_ROW.op.bind(None)[1]
+cdef Row RESHAPE_ROW = row_named("reshape")
+cdef Row TRANSPOSE_ROW = row_named("transpose")
+cdef dict REVERSED = {"axes": None}
+cdef tuple WHOLE = (None, False)  # axis and keepdims of a sum over everything
 
 
 cdef object apply_special(Row row, tuple operands, dict options):
@@ -19,11 +21,10 @@ cdef object apply_special(Row row, tuple operands, dict options):
         for key, value in options.items():
             if value is not None and key != "axis" and key != "keepdims":
                 return None
-        out = sum_all(row, x) if options["axis"] is None and options["keepdims"] is False else None
-        return sum_axes(row, x, options) if out is None else out
+        return sum_or_mean(row, x, options["axis"], options["keepdims"])
     elif row.code == RESHAPE:
-        if type(options["shape"]) in (int, tuple):
-            return reshape(row, x, options)
+        if options["copy"] is None:
+            return reshape(x, options["shape"])
     elif TRANSPOSE <= row.code <= SQUEEZE:
         return turn(row, x, options)
     elif CONCAT <= row.code <= PADDED:
@@ -89,6 +90,11 @@ cdef fg_array* sum_of(fg_array* a) except NULL:
 
 # What these functions read is kept for as long as they run: a loop lets other threads run, which may set `x.data`.
 
+cdef object sum_or_mean(Row row, Tensor x, object axis, object keepdims):
+    out = sum_all(row, x) if axis is None and keepdims is False else None
+    return sum_axes(row, x, axis, keepdims) if out is None else out
+
+
 cdef object sum_all(Row row, Tensor x):
     cdef fg_array* a = fg_array_keep(x.a)
     try:
@@ -115,7 +121,7 @@ cdef object sum_whole(Row row, Tensor x, fg_array* a):
         if a.ndim:
             node.saved[0] = like_of(a)
         node.direct = True
-        node.options = WHOLE if row.code == SUM else WHOLE_MEAN
+        node.options = WHOLE
         link_tensor(node, 0, x)
         came_from(out, node)
     return out
@@ -140,16 +146,16 @@ cdef bint reduced_axes(object axis, int ndim, bint* reduced) except *:
     return True
 
 
-cdef object sum_axes(Row row, Tensor x, dict options):
+cdef object sum_axes(Row row, Tensor x, object axis, object keepdims):
     """A sum or mean over some axes, by the add loop in NumPy's own order."""
     cdef fg_array* a = fg_array_keep(x.a)
     try:
-        return sum_some(row, x, a, options)
+        return sum_some(row, x, a, axis, keepdims)
     finally:
         fg_array_drop(a)
 
 
-cdef object sum_some(Row row, Tensor x, fg_array* a, dict options):
+cdef object sum_some(Row row, Tensor x, fg_array* a, object axis, object keepdims):
     cdef fg_array* count
     cdef fg_array* args[3]
     cdef bint reduced[FG_MAXDIMS]
@@ -158,9 +164,9 @@ cdef object sum_some(Row row, Tensor x, fg_array* a, dict options):
     cdef fg_loop* add = add_loop(a.dtype)
     if not direct or not is_real(a) or add == NULL or a.size == 0 or a.ndim == 0 or not sums_alike(a):
         return None
-    if type(options["keepdims"]) is not bool or not reduced_axes(options["axis"], a.ndim, reduced):
+    if type(keepdims) is not bool or not reduced_axes(axis, a.ndim, reduced):
         return None
-    out = new_tensor(sum_over(a, reduced, options["keepdims"], add))
+    out = new_tensor(sum_over(a, reduced, keepdims, add))
     if row.code == MEAN:
         if DIVIDE.loops[a.dtype].fn == NULL:
             return None
@@ -172,7 +178,7 @@ cdef object sum_some(Row row, Tensor x, fg_array* a, dict options):
         node = new_node(row, 1, 1)
         node.direct = True
         node.saved[0] = like_of(a)
-        node.options = options
+        node.options = (axis, keepdims)
         link_tensor(node, 0, x)
         came_from(out, node)
     return out
@@ -253,27 +259,26 @@ cdef Tensor view_tensor(Row row, Tensor x, int ndim, intptr_t* shape, intptr_t* 
     return out
 
 
-cdef object reshape(Row row, Tensor x, dict options):
+cdef object reshape(Tensor x, object wanted):
     cdef fg_array* a = x.a
     cdef intptr_t shape[FG_MAXDIMS]
     cdef intptr_t strides[FG_MAXDIMS]
     cdef intptr_t known = 1, step
     cdef int i, ndim, hole = -1
-    for name, value in options.items():
-        if name != "shape" and value is not None and not (name == "order" and value == "C"):
-            return None
-    wanted = options["shape"]
-    if a.dtype == FG_OTHER or a.size == 0 or not a.flags & FG_CONTIGUOUS:
+    if not direct or a.dtype == FG_OTHER or a.size == 0 or not a.flags & FG_CONTIGUOUS:
         return None
     if type(wanted) is int:
         wanted = (wanted,)
-    ndim = len(wanted)
+    elif type(wanted) is not tuple:
+        return None
+    ndim = len(<tuple>wanted)
     if ndim > FG_MAXDIMS:
         return None
     for i in range(ndim):
-        if type(wanted[i]) is not int:
+        item = (<tuple>wanted)[i]
+        if type(item) is not int:
             return None
-        shape[i] = wanted[i]
+        shape[i] = item
         if shape[i] == -1 and hole < 0:
             hole = i
         elif shape[i] < 0:
@@ -292,7 +297,7 @@ cdef object reshape(Row row, Tensor x, dict options):
     for i in range(ndim - 1, -1, -1):
         strides[i] = step
         step *= shape[i]
-    return view_tensor(row, x, ndim, shape, strides, a.data, options)
+    return view_tensor(RESHAPE_ROW, x, ndim, shape, strides, a.data, wanted)
 
 
 cdef object clone(Row row, Tensor x):
@@ -512,10 +517,15 @@ cdef dict node_options(Node node):
 
 
 cdef dict full_options(Row row, object options):
+    """Options as a dict; what the direct paths of views and sums keep is less."""
     if type(options) is dict:
         return options
     if row.code == GETITEM:
         return {"index": options}
+    if row.code == RESHAPE:
+        return {"shape": options, "copy": None}
+    if row.code == SUM or row.code == MEAN:
+        return {**row.op.bind(None)[1], "axis": (<tuple>options)[0], "keepdims": (<tuple>options)[1]}
     return {}
 
 

@@ -72,9 +72,15 @@ cdef tuple COMPARISONS = tuple([row_named(n) for n in (
     "less", "less_equal", "equal", "not_equal", "greater", "greater_equal")])  # in the order of Py_LT, Py_LE ...
 
 
+class RowMethods(TensorMethods):
+    """Methods that are rows: the public functions themselves, which are bound without a step in Python."""
+
+    __slots__ = ()
+
+
 @cython.auto_pickle(False)
 @cython.final
-cdef class Tensor(_TensorBase, TensorMethods):
+cdef class Tensor(_TensorBase, RowMethods):
     """An array that remembers the operation that made it.
 
     Made by `fastgrad.tensor`, `fastgrad.asarray` and the creation functions; every operation on one gives another.
@@ -388,8 +394,7 @@ cdef class Tensor(_TensorBase, TensorMethods):
         if is_tensor(x) and PyLong_CheckExact(y) and y == 2 and is_inexact((<Tensor>x).a.dtype):
             return apply_unary(SQUARE, <Tensor>x)  # the commonest case of pow_call
         if is_tensor(x) and is_weak_real(y):
-            op, others, options = pow_call((<Tensor>x).dtype, y)
-            return apply(row_of(op), (x, *others), options)
+            return power_by(<Tensor>x, y)
         return operate(POWER, x, y)
 
     def __neg__(self):
@@ -480,8 +485,8 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def sum(self, axis=None, dtype=None, keepdims=False, initial=None, where=True):
         """The sum over all elements or over `axis`; see `fastgrad.sum`."""
-        if axis is None and dtype is None and keepdims is False and initial is None and where is True:
-            out = sum_all(SUM_ROW, self)
+        if dtype is None and initial is None and where is True:
+            out = sum_or_mean(SUM_ROW, self, axis, keepdims)
             if out is not None:
                 return out
         operands, options = SUM_ROW.op.bind(self, axis, dtype, keepdims=keepdims, initial=initial, where=where)
@@ -489,8 +494,63 @@ cdef class Tensor(_TensorBase, TensorMethods):
 
     def mean(self, axis=None, dtype=None, keepdims=False, where=True):
         """The mean over all elements or over `axis`; see `fastgrad.mean`."""
+        if dtype is None and where is True:
+            out = sum_or_mean(MEAN_ROW, self, axis, keepdims)
+            if out is not None:
+                return out
         operands, options = MEAN_ROW.op.bind(self, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
         return call(MEAN_ROW, operands, options)
+
+    def reshape(self, *shape, **options):
+        """The same elements in another shape, a view where NumPy gives one: ``t.reshape(2, 3)`` or ``((2, 3))``."""
+        if not options:
+            out = reshape(self, shape[0] if len(shape) == 1 else shape)
+            if out is not None:
+                return out
+        return TensorMethods.reshape(self, *shape, **options)
+
+    def transpose(self, *axes):
+        """The axes in another order, reversed if none is given: ``t.transpose(1, 0)`` or ``((1, 0))``."""
+        out = None
+        if direct:
+            out = turn(TRANSPOSE_ROW, self, {"axes": None if not axes else axes[0] if len(axes) == 1 else axes})
+        return TensorMethods.transpose(self, *axes) if out is None else out
+
+    @property
+    def T(self):
+        """The axes in reverse order."""
+        out = turn(TRANSPOSE_ROW, self, REVERSED) if direct else None
+        return TABLE["transpose"](self) if out is None else out
+
+    def item(self, *index):
+        """One element as a Python scalar: the only one, or the one at `index`."""
+        if index or self.a.size != 1 or not is_real(self.a):
+            return TensorMethods.item(self, *index)
+        if wants_some_grad(self):
+            note_number_taken()
+        return <double>(<float*>self.a.data)[0] if self.a.dtype == FG_FLOAT32 else (<double*>self.a.data)[0]
+
+
+cdef dict POWERS = {}  # exponent and its type -> the row that raises real Tensors to it
+
+
+cdef object power_by(Tensor x, object exponent):
+    """``x ** number``: `pow_call`, which is asked once for each number."""
+    cdef Row row
+    if not is_real(x.a):
+        op, others, options = pow_call(x.dtype, exponent)
+        return apply(row_of(op), (x, *others), options)
+    key = (exponent, type(exponent))
+    row = POWERS.get(key)
+    if row is None:
+        op, _, options = pow_call(x.dtype, exponent)
+        row = row_of(op).variant(options) if options else row_of(op)
+        if len(POWERS) < 64 and exponent:  # 0.0 and -0.0 are one key
+            POWERS[key] = row
+    if row.options is None:
+        return apply_unary(row, x)
+    out = apply_fused(row, (x,)) if row.fused and direct else None
+    return row.fn(x, **row.options) if out is None else out
 
 
 cdef Extra leaf_extra(Tensor leaf):
