@@ -12,7 +12,7 @@ import pytest
 
 import fastgrad as fg
 from fastgrad.__main__ import main
-from fastgrad._cli import _peers, _terminal, _timing
+from fastgrad._cli import _terminal
 from fastgrad.data import diabetes
 
 
@@ -89,72 +89,6 @@ def test_demo_that_diverges_says_what_to_do(capsys):
 def test_demo_refuses_what_makes_no_sense(capsys, argv):
     status, _, err = run(capsys, "demo", *argv)
     assert status == 2 and argv[0] in err
-
-
-# ---------------------------------------------------------------- bench
-
-
-def test_bench_prints_a_table_for_each_phase(capsys):
-    beside = ("--with", "autograd") if find_spec("autograd") else ()
-    status, out, _ = run(capsys, "bench", "--ops", "add", "sum", "--sizes", 1, 8, "--rounds", 1, *beside)
-    assert status == 0
-    for phase in _peers.PHASES:
-        assert f"{phase}, as a multiple of NumPy's forward" in out
-
-
-def test_bench_json_has_every_number(capsys, elsewhere):
-    argv = ("bench", "--ops", "exp", "--sizes", 4, "--rounds", 2, "--dtype", "float32")
-    status, out, _ = run(capsys, *argv, "--json", "-")
-    assert status == 0
-    record = json.loads(out)
-    assert record["dtype"] == "float32"
-    own = {row["phase"]: row for row in record["rows"] if row["library"] == "fastgrad"}
-    assert set(own) == set(_peers.PHASES)
-    assert all(0 < row["seconds"] <= row["median"] for row in own.values())
-    status, out, _ = run(capsys, *argv, "--json", "times.json")
-    assert status == 0 and "exp" in out
-    assert json.loads((elsewhere / "times.json").read_text())["rows"]
-
-
-@pytest.mark.parametrize(
-    ("argv", "status", "said"),
-    [
-        (("--ops", "frobnicate"), 2, "frobnicate"),
-        (("--sizes", "0"), 2, "1 to 100,000,000"),
-        (("--with", "tensorflow"), 2, "tensorflow"),
-        (("--ops", "add", "--sizes", "1", "--rounds", "1", "--json", "no/such/file"), 1, "cannot write"),
-    ],
-)
-def test_bench_errors_name_the_culprit(capsys, argv, status, said):
-    got, _, err = run(capsys, "bench", *argv)
-    assert got == status and said in err
-
-
-@pytest.mark.parametrize("name", _peers.OPERATIONS)
-def test_every_benchmark_computes_what_numpy_computes(name):
-    from fastgrad._cli.bench import compare, expected_cotangent
-
-    operation = _peers.OPERATIONS[name]
-    libraries = _peers.installed({"numpy", "fastgrad"})
-    arrays = operation.draw(16, np.float64)
-    cotangent = expected_cotangent(operation, arrays, libraries)
-    expected = {}
-    for phase in _peers.PHASES:
-        for library in libraries:
-            prepared = library.prepare(operation, phase, arrays, cotangent)
-            if prepared is not None:
-                compare(name, phase, library, *prepared, expected)
-    assert [grad.shape for grad in expected["gradient"]] == [array.shape for array in arrays]
-
-
-def test_timings_are_interleaved():
-    import timeit
-
-    order = []
-    timers = {name: timeit.Timer("note()", globals={"note": lambda n=name: order.append(n)}) for name in "ab"}
-    found = _timing.interleaved(timers, 3, seconds=0)
-    assert set(found) == {"a", "b"} and all(t.least <= t.median and t.calls == 1 for t in found.values())
-    assert "".join(order[-6:]) == "abbaab"
 
 
 # ---------------------------------------------------------------- info

@@ -6,14 +6,14 @@ import sys
 
 COMMANDS = {
     "demo": "fit a model to real data, each step of autograd shown on the way",
-    "bench": "time operations beside NumPy and the other gradient libraries installed here",
+    "bench": "time operations beside the other gradient libraries installed here",
     "info": "print versions, the backend in use and what it found",
 }
 
 EPILOG = """\
 examples:
   python -m fastgrad demo                   the lesson, from the first gradient to the fitted model
-  python -m fastgrad bench --quick          half a minute of measurements
+  python -m fastgrad bench                  a minute of measurements
   python -m fastgrad info                   what to put into a bug report
 
 python -m fastgrad COMMAND --help says what a command takes.

@@ -1,252 +1,202 @@
-"""The libraries that benchmarks compare, each as a namespace in which the same expressions run.
+"""The libraries that benchmarks compare, each a namespace in which the same expressions run.
 
-An operation is an expression in `a` and `b` (``"exp(a)"``). A `Library` binds its names, so that ``timeit`` runs the
-expression itself with no wrapper around it, and says how a gradient is taken:
+`xp` is the library, `F` its neural functions, `sp` its special functions, `la` its linear algebra; the operands are
+``a, b, c, w``, and `i` where integers are needed. Each phase is one statement for ``timeit``, with nothing around it:
 
 * ``forward``   the expression, nothing recorded
 * ``record``    the expression on operands that require grad
-* ``gradient``  recorded, and differentiated for a given cotangent `g`
+* ``gradient``  recorded, and differentiated for a given cotangent `g`, gradients of the last time dropped
 
 Plain NumPy knows ``forward`` alone.
 """
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from math import isqrt, pi, sqrt
-from typing import NamedTuple
 
 import numpy as np
 
 PHASES = ("forward", "record", "gradient")
-SQRT_2_OVER_PI = sqrt(2 / pi)
 
 
-class Operation(NamedTuple):
-    """An operation to time: an expression, the number of operands, and what shape they have for n elements."""
-
-    expression: str
-    operands: int = 2
-    square: bool = False  # operands are square matrices of n elements
-
-    def draw(self, size, dtype, seed=0):
-        """Operands of `size` elements: of mixed sign and away from 0, where a derivative would jump."""
-        rng = np.random.default_rng(seed)
-        shape = (isqrt(size),) * 2 if self.square else (size,)
-        drawn = [rng.uniform(0.5, 2.0, shape) * rng.choice([-1.0, 1.0], shape) for _ in range(self.operands)]
-        return [array.astype(dtype) for array in drawn]
-
-
-OPERATIONS = {
-    "add": Operation("a + b"),
-    "multiply": Operation("a * b"),
-    "divide": Operation("a / b"),
-    "exp": Operation("exp(a)", 1),
-    "tanh": Operation("tanh(a)", 1),
-    "maximum": Operation("maximum(a, b)"),
-    "sum": Operation("a.sum()", 1),
-    "mean": Operation("a.mean()", 1),
-    "max": Operation("a.max()", 1),
-    "matmul": Operation("a @ b", square=True),
-    "getitem": Operation("a[::2]", 1),
-    "concat": Operation("concat([a, b])"),
-    "gelu": Operation("gelu(a)", 1),
-    "softmax": Operation("softmax(a)", 1),
-    "mse_loss": Operation("mse_loss(a, b)"),
-}
+class NotOffered(Exception):
+    """The library cannot run this; the message says what is missing."""
 
 
 class Library:
     """One library: the names that expressions use, and how it takes a gradient."""
 
-    #: What is run, with EXPRESSION in place of the operation's and ARGUMENTS of ``a, b``; None: not to be had.
+    #: What is run, with EXPRESSION in place of the operation's and GIVEN of its operands' names; None: not to be had.
     statements: dict[str, str | None] = {"forward": "EXPRESSION", "record": None, "gradient": None}
-    note = ""
+    resets = False  # whether gradients are summed into operands, and have to be dropped before the next
+    modules: dict[str, str] = {}
 
-    def __init__(self, name, module):
+    def __init__(self, name, module, threads=None):
         self.name = name
         self.module = import_module(module)
-        self.version = getattr(self.module, "__version__", None) or version(module)  # autograd says it nowhere else
-        self.names = self.functions()
+        if threads:
+            self.set_threads(threads)
 
-    def functions(self):
-        """The functions that expressions call, by name. An operation that needs a missing one is left out."""
-        raise TypeError(f"{type(self).__name__} names no functions")
+    def set_threads(self, count):
+        """Run on this many threads; BLAS is told by the environment."""
+
+    def names(self):
+        """What expressions call, by name."""
+        return {name: _module(path) for name, path in self.modules.items()}
 
     def operand(self, array, requires_grad):
         """An array as the library's own."""
         return array
 
-    def gradients(self, result, operands):
-        """What the ``gradient`` statement gave, as ndarrays."""
-        return [np.asarray(grad) for grad in result]
+    def value(self, result):
+        """A result as an ndarray."""
+        return np.asarray(result)
 
-    def has(self, operation):
-        called = operation.expression.partition("(")[0]
-        return "(" not in operation.expression or called in self.names or called.startswith("a.")
+    def gradients(self, answer, operands):
+        """The gradients that the ``gradient`` statement left, as ndarrays (None for one that is not there)."""
+        return [None if operand.grad is None else self.value(operand.grad) for operand in operands]
 
-    def prepare(self, operation, phase, arrays, cotangent):
-        """A statement and its namespace for ``timeit``, or None where the library does not offer the phase."""
-        statement = self.statements.get(phase)
-        if statement is None or not self.has(operation):
-            return None
-        arguments = ("a", "b")[: len(arrays)]
-        operands = [self.operand(array, phase != "forward") for array in arrays]
-        names = dict(self.names, g=self.operand(cotangent, False), **dict(zip(arguments, operands)))
-        f = eval(f"lambda {', '.join(arguments)}: {operation.expression}", names)
-        names.update(self.compiled(f), f=f, wanted=tuple(operands), places=tuple(range(len(operands))))
-        listed = ", ".join(arguments)
-        return statement.replace("EXPRESSION", operation.expression).replace("ARGUMENTS", listed), names
-
-    def compiled(self, f):
-        """Further names, made from the operation as a function."""
+    def compiled(self, f, differentiated):
+        """Further names, made from the operation as a function of all operands."""
         return {}
+
+    def prepare(self, expression, phase, operands, cotangent):
+        """A statement and its namespace for ``timeit``, and the value and gradients that it should give.
+
+        Parameters
+        ----------
+        expression, phase : str
+        operands : dict of str to ndarray
+        cotangent : callable
+            Makes the cotangent of a result of a shape and a dtype.
+
+        Returns
+        -------
+        statement : str
+        names : dict
+        results : callable
+            Gives the value and, of the ``gradient`` phase, the gradients, as ndarrays.
+        """
+        statement = self.statements.get(phase)
+        if statement is None:
+            raise NotOffered(f"{self.name} has no phase {phase!r}")
+        wanted = [name for name, array in operands.items() if array.dtype.kind in "fc"]
+        names = self.names()
+        for name, array in operands.items():
+            names[name] = self.operand(array, phase != "forward" and name in wanted)
+        given = ", ".join(operands)
+        f = eval(f"lambda {given}: {expression}", names)
+        names.update(self.compiled(f, len(wanted)), f=f, places=tuple(range(len(wanted))))
+        value = self.value(eval(expression, names))
+        names["g"] = self.operand(cotangent(value.shape, value.dtype), False)
+        run = statement.replace("EXPRESSION", expression).replace("GIVEN", given)
+        reset = "".join(f"{name}.grad = None; " for name in wanted) if self.resets and phase == "gradient" else ""
+
+        def results():
+            if phase != "gradient":
+                return [value]
+            exec(reset, names)
+            answer = eval(run, names)
+            return [value, *self.gradients(answer, [names[name] for name in wanted])]
+
+        return reset + run, names, results
+
+
+def _module(path):
+    """A module, or None where it is not there: what calls it is not offered then."""
+    try:
+        return import_module(path)
+    except ImportError:
+        return None
 
 
 class NumPy(Library):
-    def functions(self):
-        return {
-            "exp": np.exp,
-            "tanh": np.tanh,
-            "maximum": np.maximum,
-            "concat": np.concatenate,
-            "gelu": lambda a: 0.5 * a * (1 + np.tanh(SQRT_2_OVER_PI * (a + 0.044715 * a * a * a))),
-            "softmax": _softmax_of(np.exp),
-            "mse_loss": lambda a, b: np.mean(np.square(a - b)),
-        }
-
-
-def _softmax_of(exp):
-    def softmax(a):
-        e = exp(a - a.max())
-        return e / e.sum()
-
-    return softmax
+    modules = {"xp": "numpy", "la": "numpy.linalg", "sp": "scipy.special"}
 
 
 class Fastgrad(Library):
-    statements = {"forward": "EXPRESSION", "record": "EXPRESSION", "gradient": "grad(EXPRESSION, wanted, g)"}
+    statements = {"forward": "EXPRESSION", "record": "EXPRESSION", "gradient": "(EXPRESSION).backward(g)"}
+    resets = True
+    modules = {"xp": "fastgrad", "F": "fastgrad.nn.functional", "sp": "fastgrad.special", "la": "fastgrad.linalg"}
 
-    def functions(self):
-        fg = self.module
-        return {
-            "exp": fg.exp,
-            "tanh": fg.tanh,
-            "maximum": fg.maximum,
-            "concat": fg.concat,
-            "gelu": lambda a: fg.gelu(a, approximate="tanh"),
-            "softmax": lambda a: fg.softmax(a, axis=-1),
-            "mse_loss": fg.mse_loss,
-            "grad": fg.autograd.grad,
-        }
+    def set_threads(self, count):
+        if hasattr(self.module, "set_num_threads"):
+            self.module.set_num_threads(count)
 
     def operand(self, array, requires_grad):
-        return self.module.tensor(array, requires_grad=requires_grad)
+        tensor = self.module.asarray(array)
+        return tensor.requires_grad_() if requires_grad else tensor
 
-    def gradients(self, result, operands):
-        return [grad.numpy() for grad in result]
+    def value(self, result):
+        return result.detach().numpy()
 
 
-class Torch(Library):
-    statements = Fastgrad.statements
-
-    def __init__(self, name, module):
-        super().__init__(name, module)
-        self.note = f"{self.module.get_num_threads()} threads"
-
-    def functions(self):
-        torch, functional = self.module, self.module.nn.functional
-        return {
-            "exp": torch.exp,
-            "tanh": torch.tanh,
-            "maximum": torch.maximum,
-            "concat": torch.cat,
-            "gelu": lambda a: functional.gelu(a, approximate="tanh"),
-            "softmax": lambda a: torch.softmax(a, -1),
-            "mse_loss": functional.mse_loss,
-            "grad": torch.autograd.grad,
-        }
+class Torch(Fastgrad):
+    modules = {"xp": "torch", "F": "torch.nn.functional", "sp": "torch.special", "la": "torch.linalg"}
 
     def operand(self, array, requires_grad):
-        return self.module.tensor(array, requires_grad=requires_grad)
+        tensor = self.module.from_numpy(array)
+        return tensor.requires_grad_() if requires_grad else tensor
 
 
 class Jax(Library):
     """Compiled ahead by ``jax.jit``, gradient included: its fastest way, and not comparable step by step."""
 
-    statements = {"forward": "block(jitted(ARGUMENTS))", "record": None, "gradient": "block(pulled(g, ARGUMENTS))"}
-    note = "jit"
+    statements = {"forward": "block(jitted(GIVEN))", "gradient": "block(pulled(g, GIVEN))"}
+    modules = {
+        "jax": "jax",
+        "xp": "jax.numpy",
+        "F": "jax.nn",
+        "sp": "jax.scipy.special",
+        "la": "jax.numpy.linalg",
+    }
 
-    def __init__(self, name, module):
-        super().__init__(name, module)
+    def __init__(self, name, module, threads=None):
+        super().__init__(name, module, threads)
         self.module.config.update("jax_enable_x64", True)
 
-    def functions(self):
-        jax, jnp = self.module, import_module("jax.numpy")
-        return {
-            "exp": jnp.exp,
-            "tanh": jnp.tanh,
-            "maximum": jnp.maximum,
-            "concat": jnp.concatenate,
-            "gelu": lambda a: jax.nn.gelu(a, approximate=True),
-            "softmax": jax.nn.softmax,
-            "mse_loss": lambda a, b: jnp.mean(jnp.square(a - b)),
-            "block": jax.block_until_ready,
-        }
-
     def operand(self, array, requires_grad):
-        return import_module("jax.numpy").asarray(array)
+        return self.module.numpy.asarray(array)
 
-    def compiled(self, f):
+    def gradients(self, answer, operands):
+        return [np.asarray(grad) for grad in answer[1]]
+
+    def compiled(self, f, differentiated):
         jax = self.module
-        return {"jitted": jax.jit(f), "pulled": jax.jit(lambda g, *operands: jax.vjp(f, *operands)[1](g))}
+
+        def value_and_gradients(g, *operands):
+            floats, others = operands[:differentiated], operands[differentiated:]
+            value, pull = jax.vjp(lambda *floats: f(*floats, *others), *floats)
+            return value, pull(g)
+
+        return {"jitted": jax.jit(f), "pulled": jax.jit(value_and_gradients), "block": jax.block_until_ready}
 
 
 class Autograd(Library):
     statements = {
         "forward": "EXPRESSION",
-        "record": "make_vjp(f, places)(ARGUMENTS)",
-        "gradient": "make_vjp(f, places)(ARGUMENTS)[0](g)",
+        "record": "make_vjp(f, places)(GIVEN)",
+        "gradient": "make_vjp(f, places)(GIVEN)[0](g)",
     }
+    modules = {"xp": "autograd.numpy", "la": "autograd.numpy.linalg", "sp": "autograd.scipy.special"}
 
-    def functions(self):
-        anp = import_module("autograd.numpy")
-        return {
-            "exp": anp.exp,
-            "tanh": anp.tanh,
-            "maximum": anp.maximum,
-            "concat": anp.concatenate,
-            "gelu": lambda a: 0.5 * a * (1 + anp.tanh(SQRT_2_OVER_PI * (a + 0.044715 * a * a * a))),
-            "softmax": _softmax_of(anp.exp),
-            "mse_loss": lambda a, b: anp.mean((a - b) ** 2),
-            "make_vjp": self.module.make_vjp,
-        }
+    def names(self):
+        return {**super().names(), "make_vjp": self.module.make_vjp}
+
+    def gradients(self, answer, operands):
+        return [np.asarray(grad) for grad in answer]
 
 
 class MyGrad(Library):
     statements = {"forward": "EXPRESSION", "record": "EXPRESSION", "gradient": "(EXPRESSION).backward(g)"}
+    modules = {"xp": "mygrad", "F": "mygrad.nnet.activations"}
 
-    def __init__(self, name, module):
-        super().__init__(name, module)
+    def __init__(self, name, module, threads=None):
+        super().__init__(name, module, threads)
         self.module.turn_memory_guarding_off()  # as its documentation advises where speed matters
 
-    def functions(self):
-        mg = self.module
-        return {
-            "exp": mg.exp,
-            "tanh": mg.tanh,
-            "maximum": mg.maximum,
-            "concat": mg.concatenate,
-            "gelu": lambda a: 0.5 * a * (1 + mg.tanh(SQRT_2_OVER_PI * (a + 0.044715 * a * a * a))),
-            "softmax": import_module("mygrad.nnet.activations").softmax,
-            "mse_loss": lambda a, b: mg.mean((a - b) ** 2),
-        }
-
     def operand(self, array, requires_grad):
-        return self.module.tensor(array, constant=not requires_grad)
-
-    def gradients(self, result, operands):
-        return [operand.grad for operand in operands]
+        return self.module.tensor(array, constant=not requires_grad) if array.dtype.kind == "f" else array
 
 
 LIBRARIES = {
@@ -257,12 +207,28 @@ LIBRARIES = {
     "autograd": (Autograd, "autograd"),
     "mygrad": (MyGrad, "mygrad"),
 }
+PEERS = tuple(name for name in LIBRARIES if name not in ("numpy", "fastgrad"))
+
+
+def load(name, threads=None):
+    """A library, imported."""
+    kind, module = LIBRARIES[name]
+    return kind(name, module, threads)
+
+
+def is_installed(name):
+    return find_spec(LIBRARIES[name][1]) is not None
 
 
 def installed(names=None):
-    """The libraries of `names` (default: all) that are here, imported, in the order above."""
-    found = []
-    for name, (kind, module) in LIBRARIES.items():
-        if (names is None or name in names) and find_spec(module) is not None:
-            found.append(kind(name, module))
-    return found
+    """The libraries of `names` (default: all) that are here, imported into this process."""
+    return [load(name) for name in LIBRARIES if (names is None or name in names) and is_installed(name)]
+
+
+def version_of(name):
+    """A library's version, read without importing it."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        module = import_module(LIBRARIES[name][1])
+        return getattr(module, "__version__", "?")

@@ -1,18 +1,31 @@
-"""Interleaved timing: what is compared runs in one process, in turns, so that a slow moment hits all alike."""
+"""Timing in turns, so that a slow moment hits all that is compared alike; and what a row of times says."""
 
 import gc
-from statistics import median
+from statistics import quantiles
 from typing import NamedTuple
 
 BATCH_SECONDS = 1e-3  # long beside the clock's grain, short beside the moods of a machine
 
 
 class Timing(NamedTuple):
-    """Seconds for one call: the least and the median over the rounds, and the calls in a round."""
+    """Seconds for one call: the median, the least and the quartiles of the samples, and the calls in a sample."""
 
-    least: float
     median: float
+    least: float
+    lower: float
+    upper: float
+    samples: int
     calls: int
+
+    @classmethod
+    def of(cls, samples, calls=1):
+        lower, middle, upper = quantiles(samples, n=4, method="inclusive") if len(samples) > 1 else samples * 3
+        return cls(middle, min(samples), lower, upper, len(samples), calls)
+
+    @property
+    def spread(self):
+        """Half the distance of the quartiles, as a part of the median."""
+        return (self.upper - self.lower) / (2 * self.median) if self.median else 0.0
 
 
 def calls_in(timer, seconds=BATCH_SECONDS):
@@ -24,7 +37,7 @@ def calls_in(timer, seconds=BATCH_SECONDS):
 
 
 def interleaved(timers, rounds, *, seconds=BATCH_SECONDS, step=None):
-    """Time several statements in turns.
+    """Time several statements in this process, in turns.
 
     Parameters
     ----------
@@ -42,12 +55,17 @@ def interleaved(timers, rounds, *, seconds=BATCH_SECONDS, step=None):
     """
     calls = {name: calls_in(timer, seconds) for name, timer in timers.items()}
     times = {name: [] for name in timers}
-    names = list(timers)
     gc.collect()
-    for turn in range(rounds):
-        # nobody always runs after the same neighbour
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+    for names in rotated(list(timers), rounds):
+        for name in names:
             times[name].append(timers[name].timeit(calls[name]) / calls[name])
         if step is not None:
             step()
-    return {name: Timing(min(taken), median(taken), calls[name]) for name, taken in times.items()}
+    return {name: Timing.of(taken, calls[name]) for name, taken in times.items()}
+
+
+def rotated(names, rounds):
+    """The names once for each round, starting elsewhere each time: nobody always runs after the same neighbour."""
+    for turn in range(rounds):
+        cut = turn % len(names) if names else 0
+        yield names[cut:] + names[:cut]

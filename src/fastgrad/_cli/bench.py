@@ -1,208 +1,158 @@
-"""Time operations beside NumPy and whichever of torch, jax, autograd and mygrad is installed.
+"""Measure fastgrad beside whichever of torch, jax, autograd and mygrad is installed, and show ratios.
 
-Each operation is timed in three phases: forward (nothing recorded), record (on operands that require grad) and
-gradient (recorded, then differentiated). All run in this process, in turns; results are compared before anything is
-timed. The table gives each time as a multiple of NumPy's own forward: 0.50 is twice as fast as NumPy.
+Each library runs in a process of its own; they take turns, one busy at a time. Results and gradients are compared
+before anything is timed: a library that disagrees is named and left out. Ratios are a library's time over fastgrad's,
+of medians: above 1 fastgrad is faster.
 """
 
 import argparse
 import json
-import math
+import os
 import platform
-import timeit
-
-import numpy as np
+import sys
+from pathlib import Path
 
 from . import Failure
-from ._peers import LIBRARIES, OPERATIONS, PHASES, installed
-from ._terminal import Progress, duration, heading, style, table
-from ._timing import interleaved
+from ._operations import OPERATIONS
+from ._peers import PEERS, version_of
+from ._report import sweep_tables
+from ._suites import QUICK_OPS, QUICK_SIZES, chosen_libraries, sweep, sweep_jobs
+from ._terminal import Progress
+
+SUITES = {
+    "sweep": "every operation, forward and backward, by size and dtype",
+}
 
 EPILOG = f"""\
-operations:
-  {" ".join(OPERATIONS)}
+suites:
+{chr(10).join(f"  {name:<10}{text}" for name, text in SUITES.items())}
+  all       all of these
+
+kinds of operations, for --ops:
+  {", ".join(dict.fromkeys(line.kind for line in OPERATIONS.values()))}
 
 examples:
-  python -m fastgrad bench --quick                       a few operations at two sizes
-  python -m fastgrad bench --ops exp sum --sizes 1 64    these, at these numbers of elements
-  python -m fastgrad bench --with torch                  beside NumPy and PyTorch alone
-  python -m fastgrad bench --json times.json             keep every number
+  python -m fastgrad bench                                      the overhead, and a small sweep
+  python -m fastgrad bench sweep --with torch                   every operation beside PyTorch
+  python -m fastgrad bench sweep --ops softmax losses --times   some, by name, pattern or kind
+  python -m fastgrad bench sweep --json new.json --compare old.json
 """
-
-QUICK_OPS = ("add", "exp", "sum", "matmul", "softmax")
 
 
 def _size(text):
-    value = int(text.replace("_", ""))
-    if not 1 <= value <= 100_000_000:
+    try:
+        value = int(float(text.replace("_", "").replace(",", "")))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"not a number of elements: {text!r}") from None
+    if not 1 <= value <= 10**8:
         raise argparse.ArgumentTypeError(f"sizes go from 1 to 100,000,000, not {text}")
     return value
 
 
-_size.__name__ = "number of elements"
+def _suite(text):
+    if text not in (*SUITES, "all"):
+        raise argparse.ArgumentTypeError(f"no suite {text!r}; there are {', '.join(SUITES)} and all")
+    return text
+
+
+def _positive(kind):
+    def convert(text):
+        value = kind(text)
+        if not 0 < value < 10**6:
+            raise argparse.ArgumentTypeError(f"must be positive, not {text}")
+        return value
+
+    convert.__name__ = "number"
+    return convert
+
+
+def cores():
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def add_arguments(parser):
-    parser.add_argument("--ops", nargs="+", metavar="OP", choices=OPERATIONS, help="operations (default: all)")
-    parser.add_argument("--sizes", nargs="+", type=_size, metavar="N", help="elements (default: 1 64 4096 262144)")
+    parser.add_argument("suites", nargs="*", type=_suite, metavar="SUITE", help=f"{', '.join(SUITES)} or all")
+    parser.add_argument("--ops", nargs="+", metavar="OP", help="operations of the sweep: names, patterns or kinds")
+    parser.add_argument("--sizes", nargs="+", type=_size, metavar="N", help="elements (default: 1 1e3 1e5 1e6 1e7)")
+    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], help="default: both")
     parser.add_argument(
         "--with",
         dest="peers",
         nargs="+",
         metavar="LIB",
-        choices=[name for name in LIBRARIES if name not in ("numpy", "fastgrad")],
-        help="other libraries to run beside (default: all that are installed)",
+        choices=PEERS,
+        help=f"libraries to run beside: {', '.join(PEERS)} (default: all that are installed)",
     )
-    parser.add_argument("--dtype", choices=["float64", "float32"], default="float64", help="default: float64")
-    parser.add_argument("--rounds", type=int, help="turns that each statement gets (default: 25)")
-    parser.add_argument("--quick", action="store_true", help="fewer operations, sizes and rounds")
+    parser.add_argument("--threads", type=_positive(int), default=cores(), metavar="N", help="default: all cores")
+    parser.add_argument(
+        "--seconds", type=_positive(float), default=0.25, help="about how long a library is timed in a cell (0.25)"
+    )
+    parser.add_argument("--times", action="store_true", help="print fastgrad's times beside the ratios")
     parser.add_argument("--json", metavar="FILE", help="write every measurement to FILE (- for standard output)")
 
 
 def run(options):
-    """Measure, and print the table."""
-    ops = options.ops or (QUICK_OPS if options.quick else list(OPERATIONS))
-    sizes = options.sizes or ([1, 4096] if options.quick else [1, 64, 4096, 262_144])
-    rounds = max(1, options.rounds or (5 if options.quick else 25))
-    libraries = installed(options.peers and {"numpy", "fastgrad", *options.peers})
-    absent = set(options.peers or ()) - {library.name for library in libraries}
-    if absent:
-        raise Failure(f"not installed: {', '.join(sorted(absent))} (pip install {' '.join(sorted(absent))})")
+    """Measure, and print tables."""
+    if not options.suites:
+        options.suites = ["sweep"]
+        options.ops = options.ops or QUICK_OPS
+        options.sizes = options.sizes or QUICK_SIZES
+    libraries = chosen_libraries(options.peers)
     quiet = options.json == "-"
     if not quiet:
-        described = ", ".join(_describe(library) for library in libraries)
-        print(f"{described}; {options.dtype}, {rounds} rounds, the least of each")
-    rows = []
-    stopped = False
+        print("\n".join(filter(None, [described(libraries, options.threads), busy()])))
+    cells, stopped = [], False
     try:
-        with Progress("timing", len(ops) * len(sizes), show=not quiet) as progress:
-            for name in ops:
-                for size in sizes:
-                    rows += measure(name, size, np.dtype(options.dtype), libraries, rounds)
-                    progress.step(f"{name}, {size:,} elements")
+        jobs = list(sweep_jobs(options))
+        with Progress("timing", len(jobs), show=not quiet) as progress:
+            for cell in sweep(options, progress):
+                cells.append(cell)
     except KeyboardInterrupt:
         stopped = True
-    if not quiet:
-        report(rows, libraries)
+    if not quiet and cells:
+        for table in sweep_tables(cells, options.times):
+            table.show()
     if options.json:
-        save(options.json, rows, libraries, options.dtype)
+        save(options.json, cells, libraries, options)
     if stopped:
         raise KeyboardInterrupt
     return 0
 
 
-def _describe(library):
-    note = f" ({library.note})" if library.note else ""
-    return f"{library.name} {library.version}{note}"
+def busy():
+    """A warning where others use the machine: threads that wait for each other then show anything but speed."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load < 0.5 * cores():
+        return None
+    return f"The machine is busy (load {load:.1f}): ratios will be noisy. OMP_WAIT_POLICY=passive helps PyTorch then."
 
 
-def measure(name, size, dtype, libraries, rounds):
-    """Time one operation at one size: a dict for each phase of each library."""
-    operation = OPERATIONS[name]
-    arrays = operation.draw(size, dtype)
-    cotangent = expected_cotangent(operation, arrays, libraries)
-    timers, expected = {}, {}
-    for phase in PHASES:
-        for library in libraries:
-            prepared = library.prepare(operation, phase, arrays, cotangent)
-            if prepared is None:
-                continue
-            statement, names = prepared
-            compare(name, phase, library, statement, names, expected)
-            timers[library.name, phase] = timeit.Timer(statement, globals=names)
-    return [
-        {
-            "operation": name,
-            "elements": size,
-            "library": library,
-            "phase": phase,
-            "seconds": timing.least,
-            "median": timing.median,
-            "calls": timing.calls,
-        }
-        for (library, phase), timing in interleaved(timers, rounds).items()
-    ]
+def described(libraries, threads):
+    said = ", ".join(f"{name} {version_of(name)}" for name in libraries)
+    return f"{said}; {threads} thread{'s' * (threads != 1)}"
 
 
-def expected_cotangent(operation, arrays, libraries):
-    """A cotangent of the result's shape, no two elements alike."""
-    statement, names = libraries[0].prepare(operation, "forward", arrays, arrays[0])
-    result = np.asarray(eval(statement, names))
-    return np.linspace(0.5, 1.5, result.size, dtype=result.dtype).reshape(result.shape)
-
-
-def compare(name, phase, library, statement, names, expected):
-    """Raise unless this library's results are those of the first that ran the phase; it also warms up."""
-    result = eval(statement, names)
-    if phase == "record":
-        return
-    if phase == "gradient":
-        values = library.gradients(result, names["wanted"])
-    else:
-        values = [np.asarray(result)]
-    reference = expected.setdefault(phase, values)
-    tolerance = 1e-4 if values[0].dtype == np.float32 else 1e-9
-    for value, wanted in zip(values, reference):
-        scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
-        if value.shape != wanted.shape or not np.allclose(value, wanted, rtol=tolerance, atol=tolerance * scale):
-            raise Failure(f"{library.name} disagrees on the {phase} of {name}: {value!r} instead of {wanted!r}")
-
-
-def report(rows, libraries):
-    """Print a table for each phase, and how fastgrad compares in all."""
-    times = {(row["operation"], row["elements"], row["library"], row["phase"]): row["seconds"] for row in rows}
-    cases = list(dict.fromkeys((row["operation"], row["elements"]) for row in rows))
-    for phase in PHASES:
-        columns = [lib.name for lib in libraries if any((*case, lib.name, phase) in times for case in cases)]
-        columns = [name for name in columns if name != "numpy"]
-        if not columns or not cases:
-            continue
-        heading(f"{phase}, as a multiple of NumPy's forward")
-        lines = []
-        for operation, size in cases:
-            base = times[operation, size, "numpy", "forward"]
-            cells = [_ratio(times.get((operation, size, name, phase)), base) for name in columns]
-            lines.append([operation, f"{size:,}", duration(base), *cells])
-        print("\n".join(table(["operation", "elements", "NumPy", *columns], lines)))
-    summarise(times, cases, libraries)
-
-
-def _ratio(seconds, base):
-    return "-" if seconds is None else f"{seconds / base:.2f}"
-
-
-def summarise(times, cases, libraries):
-    """Print geometric means of how many times fastgrad is as fast as the others."""
-    lines = []
-    for library in libraries:
-        if library.name in ("numpy", "fastgrad"):
-            continue
-        cells = []
-        for phase in PHASES:
-            pairs = [(times.get((*case, library.name, phase)), times.get((*case, "fastgrad", phase))) for case in cases]
-            logs = [math.log(theirs / ours) for theirs, ours in pairs if theirs and ours]
-            cells.append(f"{math.exp(sum(logs) / len(logs)):.1f}" if logs else "-")
-        lines.append([library.name, *cells])
-    if lines:
-        heading("how many times as fast as the others fastgrad is (geometric mean)")
-        print("\n".join(style(line, "32") if i > 1 else line for i, line in enumerate(table(["", *PHASES], lines))))
-
-
-def save(path, rows, libraries, dtype):
+def save(path, cells, libraries, options):
     """Write everything measured, and where, as JSON."""
     record = {
+        "format": 1,
         "python": platform.python_version(),
         "machine": platform.platform(),
-        "dtype": dtype,
-        "libraries": {library.name: library.version for library in libraries},
-        "rows": rows,
+        "threads": options.threads,
+        "libraries": {name: version_of(name) for name in ("numpy", *libraries)},
+        "cells": [as_json(cell) for cell in cells],
     }
-    text = json.dumps(record, indent=1)
+    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
     if path == "-":
-        print(text)
+        sys.stdout.write(text)
         return
     try:
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
+        Path(path).write_text(text, encoding="utf-8")
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}") from error
+
+
+def as_json(cell):
+    times = {name: timing._asdict() for name, timing in cell.times.items()}
+    return {**cell.job._asdict(), "times": times, "notes": {name: note for name, note in cell.notes.items() if note}}

@@ -1,0 +1,188 @@
+"""Measuring: a process for each library, one of them busy at a time, results compared before anything is timed."""
+
+import contextlib
+import math
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from . import Failure
+from ._operations import OPERATIONS
+from ._timing import Timing, rotated
+from ._worker import Job
+
+SAMPLE_SECONDS = 5e-4  # a sample is as many calls as take this long
+MOST_SAMPLES, TURNS = 25, 5
+TOLERANCE = {"float32": 2e-4, "float64": 1e-7}
+
+#: Errors that say that a library has no such function: the cell is left empty.
+MISSING = ("NotOffered", "AttributeError", "NotImplementedError", "KeyError", "NameError")
+
+
+class Refused(Exception):
+    """A worker could not do what it was asked: the name of the error's class, and what it said."""
+
+    def __init__(self, kind, text):
+        super().__init__(f"{kind}: {text}" if text else kind)
+        self.kind = kind
+
+
+class Worker:
+    """A process that has one library loaded (see `_worker`)."""
+
+    def __init__(self, name, threads):
+        self.name, self.threads = name, threads
+        self.process = None
+        self.start()
+
+    def start(self):
+        package = str(Path(__file__).parents[2])
+        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
+        count = str(self.threads)
+        limits = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "FASTGRAD")
+        env = {**os.environ, **{f"{who}_NUM_THREADS": count for who in limits}, "PYTHONPATH": path}
+        # not with -m: classes of a module that runs as __main__ cannot be unpickled here
+        argv = [sys.executable, "-c", f"from {__package__}._worker import main; main()", self.name, count]
+        self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
+        try:
+            self.receive()
+        except Refused as refused:
+            raise Failure(f"{self.name} cannot be imported: {refused}") from None
+
+    def call(self, method, *arguments):
+        """The answer to a method of `_worker.Server`; raises `Refused` where there is none."""
+        try:
+            pickle.dump((method, arguments), self.process.stdin, protocol=5)
+            self.process.stdin.flush()
+        except (BrokenPipeError, OSError):
+            pass  # what ended the process is found out below
+        return self.receive()
+
+    def receive(self):
+        try:
+            well, answer = pickle.load(self.process.stdout)
+        except (EOFError, pickle.UnpicklingError):
+            status = self.process.wait()
+            self.close()
+            self.start()
+            raise Refused("the process ended", f"with status {status}") from None
+        if not well:
+            raise Refused(*answer)
+        return answer
+
+    def close(self):
+        """End the process; at once if it is busy."""
+        for stream in (self.process.stdin, self.process.stdout):
+            with contextlib.suppress(OSError):
+                stream.close()
+        try:
+            self.process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@contextlib.contextmanager
+def workers(names, threads):
+    """A worker for each library, ended afterwards."""
+    started = []
+    try:
+        for name in names:
+            started.append(Worker(name, threads))
+        yield started
+    finally:
+        for worker in started:
+            worker.close()
+
+
+@dataclass
+class Cell:
+    """What was found for one job: timings by library, and what to say of those that have none."""
+
+    job: Job
+    times: dict[str, Timing] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+
+    def ratio(self, peer):
+        """How many times as fast as the peer fastgrad is (medians); None where either has no time."""
+        if peer not in self.times or "fastgrad" not in self.times:
+            return None
+        return self.times[peer].median / self.times["fastgrad"].median
+
+
+def measure(job, libraries, seconds=0.25):
+    """A cell: every library prepares the job, those that agree with the first are timed in turns.
+
+    Parameters
+    ----------
+    job : Job
+    libraries : list of Worker
+        The first is the one that others are compared with.
+    seconds : float
+        About how long each is timed in all.
+    """
+    cell, expected, ready = Cell(job), None, {}
+    for library in libraries:
+        try:
+            found = library.call("prepare", job)
+            expected = expected or found
+            wrong = disagreement(expected, found, loose(job))
+            if wrong:
+                cell.notes[library.name] = f"differs: {wrong}"
+                library.call("drop")
+            else:
+                ready[library.name] = library, library.call("estimate")
+        except Refused as refused:
+            cell.notes[library.name] = "" if refused.kind in MISSING else str(refused)
+    taken = {name: [] for name in ready}
+    plans = {name: plan(estimate, seconds) for name, (_, estimate) in ready.items()}
+    rounds = max((turns for _, _, turns in plans.values()), default=0)
+    for turn, names in enumerate(rotated(list(ready), rounds)):
+        for name in names:
+            calls, samples, turns = plans[name]
+            if turn < turns:
+                taken[name] += ready[name][0].call("turn", calls, samples)
+    cell.times = {name: Timing.of(samples, plans[name][0]) for name, samples in taken.items() if samples}
+    for library, _ in ready.values():
+        library.call("drop")
+    return cell
+
+
+def plan(estimate, seconds):
+    """Calls in a sample, samples in a turn, and turns, for calls that take about `estimate` seconds."""
+    calls = max(1, round(SAMPLE_SECONDS / max(estimate, 1e-9)))
+    samples = min(MOST_SAMPLES, max(3 if estimate < 2 else 1, int(seconds / (calls * estimate))))
+    turns = min(TURNS, samples)
+    return calls, math.ceil(samples / turns), turns
+
+
+def loose(job):
+    """How many times as far apart as usual the results of a job may lie."""
+    return OPERATIONS[job.name].loose if job.name in OPERATIONS else 1
+
+
+def disagreement(expected, found, loose=1):
+    """How results differ from what was expected; None where they do not."""
+    if len(expected) != len(found):
+        return f"{len(found)} results instead of {len(expected)}"
+    for i, (wanted, own) in enumerate(zip(expected, found)):
+        what = "the value" if i == 0 else f"gradient {i}"
+        if wanted is None or own is None:  # a gradient that is 0 everywhere may be missing
+            there = own if wanted is None else wanted
+            if there is not None and np.any(there.values):
+                return f"{what} is missing"
+            continue
+        if wanted.shape != own.shape or wanted.dtype != own.dtype:
+            return f"{what} is {own.dtype}{list(own.shape)} instead of {wanted.dtype}{list(wanted.shape)}"
+        tolerance = loose * TOLERANCE.get(wanted.dtype, 1e-7)
+        scale = float(np.abs(wanted.values).max(initial=0.0, where=np.isfinite(wanted.values)))
+        if not np.allclose(own.values, wanted.values, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
+            apart = np.abs(own.values - wanted.values)
+            where = int(np.nanargmax(apart)) if np.isfinite(apart).any() else 0
+            return f"{what} is {own.values[where]:.6g} instead of {wanted.values[where]:.6g}"
+    return None
