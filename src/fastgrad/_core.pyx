@@ -8,6 +8,7 @@ The one place that sees both Python and the C core. Read the parts in the order 
 include "_core_parts/imports.pxi"    # Python modules
 include "_core_parts/externs.pxi"    # C declarations
 include "_core_parts/array.pxi"      # fg_array <-> ndarray
+include "_core_parts/blocks.pxi"     # memory of NumPy's functions
 include "_core_parts/threads.pxi"    # work on several threads
 include "_core_parts/row.pxi"        # Row: an operation's loops and programs
 include "_core_parts/node.pxi"       # Node: one recorded operation

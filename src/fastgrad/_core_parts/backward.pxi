@@ -49,7 +49,7 @@ cdef fg_status merge_arrays(void* context, void** held, void* more) noexcept:
     if add != NULL and direct and a.dtype == c.dtype and a.flags & c.flags & FG_ALIGNED:
         return fg_accumulate(<fg_array**>held, c, add)
     try:
-        with quiet():
+        with quiet(is_large(a)):
             total = np.add(to_nd(a), to_nd(c))
         held[0] = wrap_nd(np.asarray(total))
         fg_array_drop(a)
@@ -252,7 +252,7 @@ cdef int add_into(fg_array* to, fg_array* more) except -1:
         args[0], args[1], args[2] = to, more, to
         return run_loop(add, 3, args, to.size)
     nd = to_nd(to)
-    with quiet():
+    with quiet(False):
         np.add(nd, to_nd(more), out=nd, casting="same_kind")
     return 0
 
@@ -637,7 +637,7 @@ cdef int scatter(Backward b, fg_run* run, Node node, fg_array* g) except -1:
         values = [to_nd(held)] + [Like(shape_of(node.saved[i] if node.saved[i] != NULL else g),
                                        descr_of(node.saved[i] if node.saved[i] != NULL else g))
                                   for i in range(node.n.nin)]
-        with quiet():
+        with quiet(is_large(held)):
             node.row.op.into(values[0], to_nd(g), *values[1:], **node_options(node))
     return send(run, node.n.edges[0], NULL)
 

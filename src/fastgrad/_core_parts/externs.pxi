@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from libc.stdint cimport intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset, strcpy
 
 cimport numpy as cnp
 from numpy cimport ndarray
@@ -118,8 +118,13 @@ cdef extern from "fg.h" nogil:
         FG_UNTRACKED
         FG_WEAK
     void fg_mem_fail_after(long n)
+    void* fg_mem_alloc(size_t) nogil
+    void fg_mem_free(void*) nogil
+    void* fg_block_alloc(size_t) nogil
+    void fg_block_free(void*) nogil
     enum:
         FG_SMALL
+        FG_LARGE
     void* fg_small_alloc(size_t)
     void fg_small_free(void*)
 

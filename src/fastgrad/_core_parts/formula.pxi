@@ -88,7 +88,7 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
     cdef fg_array* like
     cdef fg_array* shape_source = grads[0]
     cdef list operands = []
-    cdef bint conjugate
+    cdef bint conjugate, large = shape_source != NULL and is_large(shape_source)
     if row.multi:
         g = tuple([to_nd(grads[i]) if grads[i] != NULL else np.zeros(*node.extra.outs[i])
                    for i in range(node.n.nout)])
@@ -101,6 +101,7 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
         conjugate = row.holomorphic and is_complex(cnp.PyArray_TYPE(<ndarray>g))
     for i in range(nin):
         a = node.saved[i]
+        large = large or a != NULL and is_large(a)
         if a == NULL:
             operands.append(like_value(shape_source))
         elif a.data == NULL and a.owner == NULL:
@@ -108,7 +109,7 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
         else:
             operands.append(value_of(a))
     wanted = wanted_list(run, node)
-    with quiet():
+    with quiet(large):
         if conjugate:
             g = tuple([np.conj(part) for part in g]) if row.multi else np.asarray(np.conj(g))
         results = run_formulas(node, g, out, operands, wanted)

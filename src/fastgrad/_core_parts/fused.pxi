@@ -32,7 +32,7 @@ cdef class Fused:
         return None if found is None or found[0] is None else found
 
     cdef object general(self, inputs, outputs):
-        with quiet():
+        with quiet(True):
             write_results(self.function(*inputs), outputs)
 
 

@@ -264,7 +264,7 @@ cdef int write(fg_array* to, fg_array* source) except -1:
     if to.dtype == source.dtype and to.dtype != FG_OTHER and to.flags & source.flags & FG_ALIGNED:
         fg_copy(to, source)
     else:
-        with quiet():
+        with quiet(False):
             np.copyto(to_nd(to), to_nd(source), casting="same_kind")
     return 0
 

@@ -438,12 +438,14 @@ cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** out
 cdef object apply_general(Row row, tuple operands, dict options):
     """The operation on ndarrays, by the row's own NumPy function."""
     cdef list values = []
+    cdef bint large = False
     for x in operands:
         if is_tensor(x):
             values.append(to_nd((<Tensor>x).a))
+            large = large or is_large((<Tensor>x).a)
         else:
             values.append(x)
-    with quiet():
+    with quiet(large):
         try:
             result = row.fn(*values, **options)
         except ValueError as error:
@@ -463,30 +465,6 @@ cdef bint broadcastable(list values):
     except ValueError:
         return False
     return True
-
-
-cdef class Quiet:
-    """``np.errstate(all="ignore")``, entered by what that is made of, in a fifth of the time."""
-
-    cdef object token
-
-    def __enter__(self):
-        self.token = PyContextVar_Set(error_state, error_state_quiet)
-
-    def __exit__(self, *exc_info):
-        PyContextVar_Reset(error_state, self.token)
-
-
-cdef object error_state = getattr(np._core.umath, "_extobj_contextvar", None)  # NumPy's own; one day there is none
-cdef object error_state_quiet = None
-if isinstance(error_state, ContextVar) and hasattr(np._core.umath, "_make_extobj"):
-    error_state_quiet = np._core.umath._make_extobj(all="ignore")
-
-
-cdef object quiet():
-    if error_state_quiet is None or error_state.get(None) is not None:  # the user has set something
-        return np.errstate(all="ignore")
-    return Quiet.__new__(Quiet)
 
 
 cdef Tensor result_tensor(Row row, tuple operands, object result):
