@@ -157,9 +157,10 @@ typedef struct fg_step {
     fg_loop loop;
     uint16_t nin, out;
     uint16_t in[4];
-    uint8_t reduces; /* of a program along rows: FG_SUM or FG_MAX of a row; 0: elementwise */
+    uint8_t reduces; /* of a program along rows: FG_SUM, ... of a row; 0: elementwise */
 } fg_step;
-enum { FG_SUM = 1, FG_MAX = 2 };
+enum { FG_SUM = 1, FG_EXTREME = 2, FG_PRODUCT = 3 };
+#define FG_MAXROWSTEPS 64 /* of a program along rows */
 /* What a register of a program along rows holds: a value for each element, for each row, or one for all. */
 enum { FG_EACH = 0, FG_PER_ROW = 1, FG_SINGLE = 2 };
 
@@ -186,10 +187,12 @@ void fg_program_free(fg_program *p);
  * input 0 as reuse_* allows). Inputs are aligned and have their register's itemsize. Pure arithmetic. */
 void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs);
 
-/* Run a program along `rows` rows of n elements, all of them in C order. The loops are called as NumPy calls them for
- * arrays of shape (rows, n) and (rows, 1). FG_NOMEM: no room for temporaries. */
-fg_status fg_program_run_rows(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t rows,
-                              intptr_t n);
+/* Run a program along an axis of n elements of arrays of shape (outer, n, inner), all of them in C order. The loops are
+ * called as NumPy calls them for such arrays, and of shape (outer, 1, inner). A step that needs fewer reductions one
+ * after the other had better come first. A register with a value for each row is written once, or by steps each of
+ * which reads it. FG_NOMEM: no room for temporaries. */
+fg_status fg_program_run_rows(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t outer,
+                              intptr_t n, intptr_t inner);
 
 /* ---------------------------------------------------------------- kernels: loops NumPy has not -- */
 

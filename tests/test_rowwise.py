@@ -1,4 +1,4 @@
-"""Rowwise rows: one program along the last axis, with the bits of the general path, and where it steps aside."""
+"""Rowwise rows: one program along axes that follow one another, with the bits of the general path; where it steps aside."""
 
 import warnings
 
@@ -13,7 +13,12 @@ ROWWISE = [name for name in ROWS if TABLE[name].rowwise]
 INF, NAN = np.inf, np.nan
 needs_core = pytest.mark.skipif(not COMPILED, reason=NEEDS_CORE)
 
-SHAPES = [(1,), (5,), (3, 1), (1, 7), (4, 9), (2, 3, 17), (130, 64), (3, 5000), (1, 20_000), (700, 3), (40_000,)]
+SHAPES = [
+    ((), (None,)), ((1,), (0, None)), ((5,), (-1, (0,))), ((3, 1), (0, 1, None)), ((1, 7), (0, -1)), ((4, 9), (0, 1, None)),
+    ((2, 3, 17), (0, 1, 2, (0, 1), (-1, 1), (0, 1, 2))), ((4, 1, 5), ((0, 2), (0, 1), 1)), ((130, 64), (0, 1, None)),
+    ((3, 5000), (1, 0, None)), ((700, 3), (1, 0)), ((1, 20_000), (-1,)), ((40_000,), (0,)), ((20_011, 3), (0,)),
+    ((300, 201), (0, None)), ((2, 3000, 70), (1,)), ((70_001,), (None,)),
+]  # fmt: skip
 SPECIAL = np.array(
     [[0.0, -0.0, 1.0], [INF, 1.0, 2.0], [-INF, -INF, -INF], [-INF, 0.0, 1.0], [NAN, 1.0, INF], [1e300, -1e300, 0]]
 )
@@ -65,28 +70,30 @@ def test_the_expressions_have_programs(name):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ROWWISE)
 def test_the_direct_path_has_the_bits_of_the_general_one(name, dtype):
-    for shape in SHAPES:
+    for shape, axes in SHAPES:
         x = seed(name, shape).normal(size=shape).astype(dtype)
         for options in options_of(name):
-            for axis in (-1, len(shape) - 1):
+            for axis in axes:
                 given = {**options, "axis": axis}
                 for found, expected in zip(run(name, x, given, True), run(name, x, given, False), strict=True):
                     same_bits(found, expected, f"{name} {shape} {given}")
     with np.errstate(all="ignore"):
-        for options in options_of(name):
-            given = {**options, "axis": -1}
-            pairs = zip(run(name, SPECIAL.astype(dtype), given, True), run(name, SPECIAL.astype(dtype), given, False))
-            for found, expected in pairs:
-                same_bits(found, expected, f"{name} special {given}")
+        special = SPECIAL.astype(dtype)
+        for x, axis in ((special, -1), (special.T.copy(), 0), (special, None)):
+            for options in options_of(name):
+                given = {**options, "axis": axis}
+                for found, expected in zip(run(name, x, given, True), run(name, x, given, False), strict=True):
+                    same_bits(found, expected, f"{name} special {given}")
 
 
 @needs_core
 @pytest.mark.parametrize("name", ROWWISE)
-def test_other_memory_other_axes_and_other_dtypes_go_the_general_way(name):
+def test_other_memory_axes_apart_and_other_dtypes_go_the_general_way(name):
     x = seed(name).normal(size=(4, 6))
+    cube = seed(name).normal(size=(2, 3, 4))
     (options, *_) = options_of(name)
-    for array, axis in ((x.T, -1), (x[:, ::2], -1), (x[::-1], 1), (x, 0), (x.astype("float16"), -1), (x + 0j, -1),
-                        (x.astype(">f8"), -1), (x[:0], -1), (x[0, 0], -1), (x, 2), (x, -3), (x, (0, 1)), (x, None)):  # fmt: skip
+    for array, axis in ((x.T, -1), (x[:, ::2], -1), (x[::-1], 1), (cube, (0, 2)), (x, ()), (x.astype("float16"), -1), (x + 0j, -1),
+                        (x.astype(">f8"), -1), (x[:0], -1), (x[0, 0], -1), (x, 2), (x, -3), (x, (0, 0)), (x, "0"), (x[0, 0], 0)):  # fmt: skip
         found, expected = [
             attempt(lambda direct=direct: run(name, array, {**options, "axis": axis}, direct))
             for direct in (True, False)

@@ -23,8 +23,8 @@ class Program(NamedTuple):
     result, which may be an input or a constant; `kinds` has ``T`` or ``?`` (bool) for each register.
     Temporaries that are no longer needed share a register.
 
-    The program of a rowwise row runs along the last axis: a register of kind ``R`` (``r``: bool) has one value for each
-    row, the input ``count`` is the length of a row, and the steps ``sum`` and ``max`` reduce one.
+    The program of a rowwise row runs along an axis: a register of kind ``R`` (``r``: bool) has one value for each row,
+    the input ``count`` is the length of a row, and the steps ``sum``, ``prod``, ``max`` and ``min`` reduce one.
     """
 
     inputs: tuple
@@ -98,7 +98,8 @@ for _dunder, _name in {
 
 
 _OF_ELEMENTS = {"T": "T", "R": "T", "?": "?", "r": "?"}  # kinds of registers: of what dtype the elements are
-_ALONG_ROWS = ("sum", "mean", "max", "peak", "expand_dims")
+_REDUCE = ("sum", "prod", "max", "min")
+_ALONG_ROWS = (*_REDUCE, "mean", "peak", "expand_dims")
 
 
 class Trace:
@@ -168,7 +169,7 @@ class Trace:
             raise NotElementwise(f"{name} of one value for each row")
         if name == "mean":
             return self._along_rows("sum", x, -1) / self.input("count")
-        reduced = Sym(self, self._node((TABLE["sum" if name == "sum" else "max"], x.index), "R"))
+        reduced = Sym(self, self._node((TABLE["max" if name == "peak" else name], x.index), "R"))
         return TABLE["where"](TABLE["isfinite"](reduced), reduced, 0) if name == "peak" else reduced
 
     @staticmethod
@@ -259,6 +260,24 @@ def vjp_program(op, wanted, options=None):
     return program
 
 
+def _in_phases(trace, computed, read):
+    """The steps of a program along rows: first what needs fewer reductions one after the other, and of that the values
+    of rows. The rest as late as can be: what is computed where it is read need not be kept from one pass to the next.
+    """
+    nodes, reductions = trace.nodes, {TABLE[name] for name in _REDUCE}
+    ready, passes = {}, {}  # how many passes must be over before a node can be read, and before it is computed
+    for i in computed:
+        passes[i] = max(ready.get(j, 0) for j in read(i))
+        ready[i] = passes[i] + (nodes[i][0] in reductions)
+    latest = dict.fromkeys(computed, max(passes.values(), default=0))
+    for i in reversed(computed):
+        if nodes[i][0] not in reductions:
+            passes[i] = latest[i]
+        for j in read(i):
+            latest[j] = min(latest.get(j, passes[i]), passes[i])
+    return sorted(computed, key=lambda i: (passes[i], trace.kinds[i] not in "Rr" or nodes[i][0] in reductions, i))
+
+
 def _emit(trace, results, names, aliases=None):
     """Order the nodes that `results` need, drop the rest, and give them registers."""
     nodes = trace.nodes
@@ -274,13 +293,15 @@ def _emit(trace, results, names, aliases=None):
     inputs = sorted((i for i in order if nodes[i][0] == "input"), key=lambda i: names.index(nodes[i][1]))
     consts = [i for i in order if nodes[i][0] == "const"]
     computed = [i for i in order if nodes[i][0] not in ("input", "const")]
+    if trace.rows:
+        computed = _in_phases(trace, computed, lambda i: [same.get(j, j) for j in nodes[i][1:]])
     outputs = [same.get(sym.index, sym.index) for sym in results]
     if any(trace.kinds[i] in "?r" for i in outputs):
         raise NotElementwise("a result is a truth value, which has another dtype")
     last = {}  # node -> the last step that reads it
     for i in computed:
         for j in nodes[i][1:]:
-            last[same.get(j, j)] = i
+            last[same.get(j, j)] = i  # a value of rows keeps its register: its step may run before others of the pass
     register, kinds = {}, []
 
     def new_register(i):
@@ -298,7 +319,7 @@ def _emit(trace, results, names, aliases=None):
             register[i] = free[trace.kinds[i]].pop()
         steps.append((nodes[i][0], tuple(register[j] for j in sources), register[i]))
         for j in set(sources):
-            if last[j] == i and j not in outputs and nodes[j][0] not in ("input", "const"):
+            if last[j] == i and j not in outputs and nodes[j][0] not in ("input", "const") and trace.kinds[j] in "T?":
                 free[trace.kinds[j]].append(register[j])
     return Program(
         inputs=tuple(nodes[i][1] for i in inputs),

@@ -171,8 +171,10 @@ cdef extern from "fg.h" nogil:
         uint16_t in_ "in"[4]
         uint8_t reduces
     enum:
+        FG_MAXROWSTEPS
         FG_SUM
-        FG_MAX
+        FG_EXTREME
+        FG_PRODUCT
         FG_EACH
         FG_PER_ROW
         FG_SINGLE
@@ -188,7 +190,8 @@ cdef extern from "fg.h" nogil:
     void fg_program_finish(fg_program*)
     void fg_program_free(fg_program*)
     void fg_program_run(const fg_program*, fg_array** inputs, fg_array** outputs)
-    fg_status fg_program_run_rows(const fg_program*, fg_array** inputs, fg_array** outputs, intptr_t rows, intptr_t n)
+    fg_status fg_program_run_rows(const fg_program*, fg_array** inputs, fg_array** outputs, intptr_t outer,
+                                  intptr_t n, intptr_t inner)
 
     fg_loop fg_kernel_find(const char* name, int dtype)
     void fg_copy(fg_array* to, fg_array* source)

@@ -50,6 +50,7 @@ cdef class Formula:
     cdef int result_arg[4]        # number of the computed output, of the input or of the constant
     cdef unsigned int reads       # bit i: operand i
     cdef bint reads_out
+    cdef bint along_rows          # some steps reduce
     cdef bint gives_g             # a result is the cotangent itself, which no other result may then overwrite
 
     def __dealloc__(self):
@@ -75,6 +76,9 @@ cdef Formula make_formula(object program, tuple operands):
     f.program = program
     f.ninputs = len(program.inputs)
     f.nresults = len(program.outputs)
+    for op, _, _ in program.steps:
+        if not op.elementwise:
+            f.along_rows = True
     for i in range(f.ninputs):
         name = program.inputs[i]
         f.sources[i] = operands.index(name) if name in operands else {"g": G, "out": OUT, "count": COUNT}[name]
@@ -96,6 +100,10 @@ cdef Formula make_formula(object program, tuple operands):
         else:
             f.result_kind[i], f.result_arg[i] = COMPUTED, computed.index(register)
     return f
+
+
+cdef dict REDUCTIONS = {"sum": (FG_SUM, "add"), "prod": (FG_PRODUCT, "multiply"),
+                        "max": (FG_EXTREME, "maximum"), "min": (FG_EXTREME, "minimum")}
 
 
 cdef list computed_outputs(object program):
@@ -129,7 +137,7 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
     cdef fg_program* p
     cdef fg_loop loop
     cdef double value
-    if nsteps == 0 or total > FG_MAXREGS:
+    if nsteps == 0 or total > FG_MAXREGS or f.along_rows and nsteps > FG_MAXROWSTEPS:
         return NULL
     p = fg_program_new(f.ninputs, nconsts, ntemps, len(outputs), nsteps)
     if p == NULL:
@@ -156,8 +164,8 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
         for i in range(nsteps):
             op, sources, register = program.steps[i]
             if not op.elementwise:
-                p.steps[i].reduces = FG_SUM if op.name == "sum" else FG_MAX
-                op = TABLE["add" if op.name == "sum" else "maximum"]
+                p.steps[i].reduces, name = REDUCTIONS[op.name]
+                op = TABLE[name]
             loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
             if loop.fn == NULL or len(sources) > 4:
                 fg_program_free(p)
@@ -234,6 +242,24 @@ cdef class Row:
                 pass
             self.traced[mask] = True  # only now: tracing is Python, and another thread may come by
         return <Formula>self.formulas[mask]
+
+    cdef Row along(self, dict options):
+        """A rowwise row for these options, whatever the axis; None if it has no program."""
+        cdef list key = []
+        cdef Row row
+        for name, value in options.items():
+            if name != "axis":
+                key.append(type(value))
+                key.append(repr(value) if type(value) is float else value)  # 0.0 and -0.0 are two
+        try:
+            row = None if self.variants is None else self.variants.get(tuple(key))
+        except TypeError:
+            return None
+        if row is None:
+            row = self.variant({**options, "axis": -1})
+            if row is not None:
+                self.variants[tuple(key)] = row
+        return row
 
     cdef Row variant(self, dict options):
         """A derived row for these options, with its forward program if it has one."""

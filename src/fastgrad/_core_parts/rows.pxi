@@ -1,29 +1,55 @@
-# The direct path of rowwise rows along the last axis: forward and vjp, each as one program of csrc/rows.c.
+# The direct path of rowwise rows: forward and vjp, each one program of csrc/rows.c along axes that follow one another.
+
+ctypedef struct Lines:
+    intptr_t outer, n, inner  # how a contiguous array is seen, to be reduced along n
+
+
+cdef bint find_lines(fg_array* a, object axis, Lines* lines) except *:
+    """False where the axes to be reduced do not make one, or where NumPy should judge them."""
+    cdef bint reduced[FG_MAXDIMS]
+    cdef intptr_t length
+    cdef int i
+    lines.outer = lines.n = lines.inner = 1
+    if axis is None:
+        lines.n = a.size
+        return True
+    if not reduced_axes(axis, a.ndim, reduced) or type(axis) is tuple and len(axis) == 0:
+        return False
+    for i in range(a.ndim):
+        length = fg_shape(a)[i]
+        if length == 1:
+            continue
+        if not reduced[i]:
+            lines.inner *= length
+        elif lines.n == 1 or lines.inner == 1:
+            lines.outer *= lines.inner
+            lines.inner = 1
+            lines.n *= length
+        else:
+            return False
+    return True
+
 
 cdef object apply_rows(Row row, tuple operands, dict options):
-    """None where the general path must serve: another axis, memory in another order, another dtype."""
+    """None where the general path must serve: axes apart, memory in another order, another dtype."""
     cdef fg_array* a
-    if not is_tensor(operands[0]) or not last_axis(options["axis"], (<Tensor>operands[0]).a.ndim):
+    cdef Lines lines
+    cdef Row variant
+    if not is_tensor(operands[0]):
         return None
     a = fg_array_keep((<Tensor>operands[0]).a)
     try:
         if not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0 or not sums_alike(a):
             return None
-        options = dict(options)
-        options["axis"] = -1
-        variant = row.variant(options)
-        return None if variant is None else along_rows(variant, <Tensor>operands[0], a)
+        if not find_lines(a, options["axis"], &lines):
+            return None
+        variant = row.along(options)
+        return None if variant is None else along_rows(variant, <Tensor>operands[0], a, &lines, options)
     finally:
         fg_array_drop(a)
 
 
-cdef bint last_axis(object axis, int ndim):
-    if type(axis) is tuple and len(axis) == 1:
-        axis = axis[0]
-    return type(axis) is int and ndim > 0 and (axis == -1 or axis == ndim - 1)
-
-
-cdef object along_rows(Row row, Tensor x, fg_array* a):
+cdef object along_rows(Row row, Tensor x, fg_array* a, Lines* lines, dict options):
     cdef Formula f = row.forward
     cdef fg_array* inputs[8]
     cdef fg_array* out
@@ -37,19 +63,19 @@ cdef object along_rows(Row row, Tensor x, fg_array* a):
     p = compiled_for(f, a.dtype)
     if p == NULL:
         return None
-    out = new_like(a) if f.program.result_kind == "T" else per_row(a, row.options.get("keepdims"))
+    out = new_like(a) if f.program.result_kind == "T" else per_row(a, options["axis"], options.get("keepdims"))
     result = new_tensor(out)
     try:
-        count = weak_scalar(fg_shape(a)[a.ndim - 1], a.dtype)
+        count = weak_scalar(lines.n, a.dtype)
         for i in range(f.ninputs):
             inputs[i] = count if f.sources[i] == COUNT else a
-        run_rows(f, p, inputs, &out, a)
+        run_rows(f, p, inputs, &out, a.size, lines)
     finally:
         fg_array_drop(count)
     if row.differentiable and fg_grad_enabled and wants_grad(x):
         node = new_node(row, 1, 1)
         node.direct = True
-        node.options = row.options
+        node.options = options
         link_tensor(node, 0, x)
         if row.saves & 1:
             save(node, 0, a)
@@ -61,28 +87,31 @@ cdef object along_rows(Row row, Tensor x, fg_array* a):
     return result
 
 
-cdef fg_array* per_row(fg_array* a, object keepdims) except NULL:
+cdef fg_array* per_row(fg_array* a, object axis, object keepdims) except NULL:
     """Room for one value for each row."""
     cdef intptr_t shape[FG_MAXDIMS]
-    cdef int i
+    cdef bint reduced[FG_MAXDIMS]
+    cdef int i, ndim = 0
+    reduced_axes(axis, a.ndim, reduced)
     for i in range(a.ndim):
-        shape[i] = fg_shape(a)[i]
-    shape[a.ndim - 1] = 1
-    return new_array(a.ndim if keepdims else a.ndim - 1, shape, a.dtype, a.itemsize)
+        if not reduced[i] or keepdims:
+            shape[ndim] = 1 if reduced[i] else fg_shape(a)[i]
+            ndim += 1
+    return new_array(ndim, shape, a.dtype, a.itemsize)
 
 
-cdef int run_rows(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, fg_array* like) except -1:
-    """Along the rows of arrays of like's shape."""
+cdef int run_rows(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size,
+                  Lines* lines) except -1:
     cdef fg_status status
-    cdef intptr_t n = fg_shape(like)[like.ndim - 1]
-    cdef intptr_t rows = like.size // n
-    if like.size >= RELEASE_GIL:
+    if size >= RELEASE_GIL:
+        if p.foreign:
+            ask_foreign()
         hold(f.ninputs, inputs)
         with nogil:
-            status = fg_program_run_rows(p, inputs, outputs, rows, n)
+            status = fg_program_run_rows(p, inputs, outputs, lines.outer, lines.n, lines.inner)
         let_go(f.ninputs, inputs)
     else:
-        status = fg_program_run_rows(p, inputs, outputs, rows, n)
+        status = fg_program_run_rows(p, inputs, outputs, lines.outer, lines.n, lines.inner)
     if status != FG_OK:
         raise MemoryError
     return 0 if PyErr_Occurred() == NULL else -1
@@ -98,16 +127,17 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
     cdef fg_array* result = NULL
     cdef fg_array* a
     cdef fg_program* p
+    cdef Lines lines
     cdef int i
     cdef bint mine = fg_array_unshared(g)
     if f is None or f.result_kind[0] != COMPUTED or g.dtype != like.dtype:
         return False
     p = compiled_for(f, g.dtype)
-    if p == NULL:
+    if p == NULL or not find_lines(like, (<dict>node.options)["axis"], &lines):
         return False
     try:
         whole = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
-        count = weak_scalar(fg_shape(like)[like.ndim - 1], g.dtype)
+        count = weak_scalar(lines.n, g.dtype)
         for i in range(f.ninputs):
             if f.sources[i] == G:
                 a = whole
@@ -123,7 +153,7 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
             result = fg_array_keep(whole)
         else:
             result = new_like(like)
-        run_rows(f, p, inputs, &result, like)
+        run_rows(f, p, inputs, &result, like.size, &lines)
         send(run, node.n.edges[0], fg_array_keep(result))
         return True
     finally:

@@ -107,9 +107,9 @@ class Op:
     types : str
         Kinds of operands and result of an elementwise row: ``T`` the common dtype, ``?`` bool.
     rowwise : callable or None
-        An expression with the bits of `fn` for one real operand, called as `fn` is, in elementwise rows and `sum`, `mean`,
-        `max` and `peak` along the option `axis`. The vjp has to be one too. Where that axis is the last, a backend may then
-        run either row by row.
+        An expression with the bits of `fn` for one real operand, called as `fn` is, in elementwise rows and `sum`, `prod`,
+        `mean`, `max`, `min` and `peak` along the option `axis`. The vjp has to be one too. Where the axes of a contiguous
+        array follow one another, a backend may then run either in few passes, with what it needs in the cache.
     loop : str or None
         Name of a compiled inner loop of csrc for a row whose `fn` is not a ufunc.
     view : bool
