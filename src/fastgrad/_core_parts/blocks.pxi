@@ -27,7 +27,6 @@ cdef enum:
     HEADER = 64       # a cache line, so that data begins at one
 
 
-
 cdef void* nd_malloc(void* ctx, size_t size) noexcept nogil:
     cdef block_header* header = NULL
     cdef bint in_block = size >= FG_LARGE
@@ -84,7 +83,7 @@ if isinstance(error_state, ContextVar) and hasattr(np._core.umath, "_make_extobj
 
 
 cdef class Quiet:
-    """``np.errstate(all="ignore")``, entered by what that is made of, in a fifth of the time; memory from our blocks."""
+    """``np.errstate(all="ignore")``, entered by what it is made of, in a fifth of the time; memory from our blocks."""
 
     cdef object errors   # np.errstate itself, where the user has set something
     cdef object token, handler
