@@ -390,3 +390,22 @@ def test_large_arrays_in_threads():
             np.testing.assert_array_equal(x.grad.numpy(), np.exp(data))
 
     in_threads(3, work)
+
+
+@pytest.mark.skipif(fg.backend_name() != "compiled", reason="the reference backend leaves memory to NumPy")
+def test_large_results_of_numpys_functions_lie_in_blocks_of_ours():
+    from numpy._core.multiarray import get_handler_name
+
+    x = fg.asarray(np.arange(30_000.0))
+    inner = fg.unwrap(x)
+    kept = owner = inner.numpy()
+    while owner.base is not None:
+        owner = owner.base
+    assert get_handler_name(owner) == "fastgrad"
+    assert get_handler_name(np.ones(30_000)) == "default_allocator"
+    assert owner.ctypes.data % 64 == 0
+    del inner, owner
+    gc.collect()
+    again = fg.unwrap(x)
+    assert np.array_equal(kept, np.unwrap(x.numpy()))
+    assert not np.shares_memory(again.numpy(), kept)
