@@ -15,7 +15,8 @@ include "_core_parts/node.pxi"       # Node: one recorded operation
 include "_core_parts/pool.pxi"      # free lists of Tensors and Nodes
 include "_core_parts/modes.pxi"      # what a thread has switched on
 include "_core_parts/record.pxi"     # apply: forward, and the node that remembers it
-include "_core_parts/shapes.pxi"     # the direct path of reductions, views and matmul
+include "_core_parts/shapes.pxi"     # the direct path of reductions and views
+include "_core_parts/products.pxi"   # the direct path of matmul and linear layers
 include "_core_parts/gather.pxi"     # the direct path of indices that hold arrays
 include "_core_parts/axes.pxi"       # the direct path of views with other axes
 include "_core_parts/joins.pxi"      # of joining, cutting, rolling and padding

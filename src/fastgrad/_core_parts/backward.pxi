@@ -423,8 +423,8 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == SUM or row.code == MEAN:
             if node.direct:
                 return sum_vjp(run, node, g)
-        elif row.code == MATMUL and node.direct:
-            return matmul_vjp(run, node, g)
+        elif (row.code == MATMUL or row.code == LINEAR) and node.direct:
+            return product_vjp(run, node, g)
         elif row.code == RESHAPE:
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:
@@ -542,41 +542,6 @@ cdef int sum_vjp(fg_run* run, Node node, fg_array* g) except -1:
         return send(run, node.n.edges[0], spread(scaled, like, axis, keepdims))
     finally:
         fg_array_drop(scaled)
-
-
-cdef int matmul_vjp(fg_run* run, Node node, fg_array* g) except -1:
-    """The cotangents of the row's formulas, by the same loops as forward."""
-    cdef fg_array* dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
-    cdef fg_array* r
-    cdef int i
-    try:
-        for i in range(2):
-            if fg_run_needs(run, node.n.edges[i]):
-                r = matmul_cotangent(node, dense, i)
-                if r == NULL:
-                    raise MemoryError
-                send(run, node.n.edges[i], r)
-    finally:
-        fg_array_drop(dense)
-    return 0
-
-
-cdef fg_array* matmul_cotangent(Node node, fg_array* g, int i) except? NULL:
-    """Of x (i = 0): g @ y.T, y @ g, or g and y multiplied; of y: x.T @ g, or x and g multiplied."""
-    cdef fg_array* other = node.saved[1 - i]  # node.saved[i] is a Like where only the one operand was wanted
-    cdef fg_array* turned
-    cdef int own = node.saved[i].ndim
-    if own == 1 and other.ndim == 1:
-        return outer_of(g, other) if i == 0 else run2(MULTIPLY, g, other)
-    if other.ndim == 1:
-        return outer_of(g, other) if i == 0 else outer_of(other, g)
-    if own == 1 and i == 0:
-        return matmul_of(other, g)
-    turned = reversed_axes(other)
-    try:
-        return matmul_of(g, turned) if i == 0 else matmul_of(turned, g)
-    finally:
-        fg_array_drop(turned)
 
 
 cdef bint window_vjp(fg_run* run, Node node, fg_array* g) except? True:

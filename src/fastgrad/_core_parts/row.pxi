@@ -8,6 +8,7 @@ cdef enum:
     RESHAPE
     GETITEM
     MATMUL
+    LINEAR
     BROADCAST_TO
     PUT_ADD
     CLONE
@@ -27,6 +28,7 @@ cdef enum:
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
+    "linear": LINEAR, "linear_map": LINEAR,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,

@@ -1,4 +1,4 @@
-# The direct path of reductions, views and matmul. Each function gives None where the general path must serve.
+# The direct path of reductions and views. Each function gives None where the general path must serve.
 
 cdef Row ADD = row_named("add")
 cdef Row DIVIDE = row_named("divide")
@@ -33,6 +33,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:
         return matmul(row, x, <Tensor>operands[1])
+    elif row.code == LINEAR:
+        return linear(row, operands)
     elif row.code == BROADCAST_TO:
         return broadcast_to(row, x, options["shape"])
     elif row.code == PUT_ADD:
@@ -527,134 +529,3 @@ cdef dict full_options(Row row, object options):
     if row.code == SUM or row.code == MEAN:
         return {**row.op.bind(None)[1], "axis": (<tuple>options)[0], "keepdims": (<tuple>options)[1]}
     return {}
-
-
-# ---------------------------------------------------------------- matmul of matrices and vectors
-
-cdef fg_array* matmul_of(fg_array* p, fg_array* q) except? NULL:
-    """p @ q of matrices or vectors by NumPy's loop (its BLAS); NULL where that cannot be had.
-
-    A vector is a matrix of one row (left) or one column (right), as NumPy hands it to the loop.
-    """
-    cdef fg_array* r
-    cdef char* data[3]
-    cdef intptr_t dims[4]
-    cdef intptr_t strides[9]
-    cdef intptr_t shape[2]
-    cdef int ndim = 0
-    if not 1 <= p.ndim <= 2 or not 1 <= q.ndim <= 2 or p.dtype != q.dtype or not is_real(p) or not is_real(q):
-        return NULL
-    if MAT.loops[p.dtype].fn == NULL or p.size == 0 or q.size == 0 or fg_shape(p)[p.ndim - 1] != fg_shape(q)[0]:
-        return NULL
-    memset(strides, 0, sizeof(strides))
-    dims[0], dims[1], dims[2], dims[3] = 1, 1, fg_shape(q)[0], 1
-    if p.ndim == 2:
-        dims[1] = shape[ndim] = fg_shape(p)[0]
-        strides[3] = fg_strides(p)[0]
-        ndim += 1
-    if q.ndim == 2:
-        dims[3] = shape[ndim] = fg_shape(q)[1]
-        strides[6] = fg_strides(q)[1]
-        ndim += 1
-    r = new_array(ndim, shape, p.dtype, p.itemsize)
-    data[0], data[1], data[2] = p.data, q.data, r.data
-    strides[4], strides[5] = fg_strides(p)[p.ndim - 1], fg_strides(q)[0]
-    if p.ndim == 2:
-        strides[7] = fg_strides(r)[0]
-    if q.ndim == 2:
-        strides[8] = fg_strides(r)[ndim - 1]
-    if dims[1] * dims[2] * dims[3] >= RELEASE_GIL:
-        hold_pair(p, q)
-        with nogil:
-            MAT_loop(p.dtype).fn(data, dims, strides, MAT_loop(p.dtype).data)
-        fg_array_drop(p)
-        fg_array_drop(q)
-    else:
-        MAT.loops[p.dtype].fn(data, dims, strides, MAT.loops[p.dtype].data)
-    return r
-
-
-cdef inline void hold_pair(fg_array* p, fg_array* q) noexcept:
-    fg_array_keep(p)
-    fg_array_keep(q)
-
-
-cdef fg_array* outer_of(fg_array* column, fg_array* row) except NULL:
-    """The products of each element of one vector (or a number) with each of another."""
-    cdef fg_array* tall = with_last_axis(column)
-    try:
-        return run2(MULTIPLY, tall, row)
-    finally:
-        fg_array_drop(tall)
-
-
-cdef fg_array* with_last_axis(fg_array* a) except NULL:
-    """`a` with one more axis, of length 1, at the end."""
-    cdef intptr_t shape[FG_MAXDIMS]
-    cdef intptr_t strides[FG_MAXDIMS]
-    cdef int i
-    cdef fg_array* r
-    for i in range(a.ndim):
-        shape[i], strides[i] = fg_shape(a)[i], fg_strides(a)[i]
-    shape[a.ndim], strides[a.ndim] = 1, a.itemsize
-    r = fg_array_view(a, a.data, a.ndim + 1, shape, strides)
-    if r == NULL:
-        raise MemoryError
-    return r
-
-
-cdef fg_loop mat_loops[2]
-
-cdef inline fg_loop* MAT_loop(int code) noexcept nogil:
-    return &mat_loops[code - FG_FLOAT32]
-
-
-cdef void _fill_matmul():
-    """np.matmul is a gufunc: its table of loops reads like any other's, its loops take core dimensions."""
-    cdef int code
-    cdef fg_loop loop
-    for code in (FG_FLOAT32, FG_FLOAT64):
-        memset(&loop, 0, sizeof(loop))
-        if find_loop(np.matmul, code, &loop) == code:
-            MAT.loops[code] = mat_loops[code - FG_FLOAT32] = loop
-
-_fill_matmul()
-
-
-cdef object matmul(Row row, Tensor x, Tensor y):
-    cdef fg_array* p = fg_array_keep(x.a)
-    cdef fg_array* q = fg_array_keep(y.a)
-    try:
-        return matmul_pair(row, x, y, p, q) if direct else None
-    finally:
-        fg_array_drop(p)
-        fg_array_drop(q)
-
-
-cdef object matmul_pair(Row row, Tensor x, Tensor y, fg_array* p, fg_array* q):
-    cdef fg_array* r
-    cdef Tensor out
-    cdef Node node
-    cdef bint want_x, want_y
-    r = matmul_of(p, q)
-    if r == NULL:
-        return None
-    out = new_tensor(r)
-    if not fg_grad_enabled:
-        return out
-    want_x, want_y = wants_grad(x), wants_grad(y)
-    if want_x or want_y:
-        node = new_node(row, 2, 1)
-        node.direct = True
-        if want_y:
-            save(node, 0, p)
-        else:
-            node.saved[0] = like_of(p)
-        if want_x:
-            save(node, 1, q)
-        else:
-            node.saved[1] = like_of(q)
-        link_tensor(node, 0, x)
-        link_tensor(node, 1, y)
-        came_from(out, node)
-    return out

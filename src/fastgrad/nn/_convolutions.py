@@ -7,6 +7,8 @@ import math
 import numpy as np
 
 from ..ops.convolutions import convolution, convolution_input, window_counts
+from ..ops.layers import linear as _linear
+from ..ops.layers import linear_map
 from ..ops.linalg import einsum, matmul
 from ..ops.shaping import reshape
 from ._shared import at_least, each, in_batch, public, value, values
@@ -15,6 +17,9 @@ from ._shared import at_least, each, in_batch, public, value, values
 @public
 def linear(input, weight, bias=None):
     """``input @ weight.T + bias``: a layer in which everything is connected.
+
+    It is one product of two matrices however many axes `input` has, where ``@`` makes one for each matrix in `input`:
+    the last bits may differ.
 
     Examples
     --------
@@ -28,8 +33,14 @@ def linear(input, weight, bias=None):
             f"linear: input of shape {tuple(input.shape)} and weight of shape {tuple(weight.shape)}: expected (..., n) "
             "and (m, n)"
         )
-    out = matmul(input, weight.T)
-    return out if bias is None else out + bias
+    if weight.ndim == 1:
+        out = matmul(input, weight)
+        return out if bias is None else out + bias
+    if bias is None:
+        return linear_map(input, weight)
+    if bias.shape == (weight.shape[0],):
+        return _linear(input, weight, bias)
+    return linear_map(input, weight) + bias
 
 
 @public

@@ -15,7 +15,7 @@ from ._row import TABLE, Like, Op, case, register
 LATER = {
     "fastgrad": ("elementwise_more", "spaces", "padding", "numeric", "joining", "selecting", "polynomials", "masked", "averages", "histograms", "running", "segments", "sets", "sorting", "statistics"),
     "fastgrad.special": ("special", "bessel"),
-    "fastgrad.nn.functional": ("activations", "convolutions", "losses", "normalizations", "pooling"),
+    "fastgrad.nn.functional": ("activations", "convolutions", "layers", "losses", "normalizations", "pooling"),
     "fastgrad.linalg": ("decompositions", "factorizations", "matrices"),
     "fastgrad.fft": ("fourier",),
 }  # fmt: skip
@@ -69,6 +69,8 @@ INTERNAL = frozenset(
         "interp_cells",
         "interp_order",
         "kl_terms",
+        "linear",
+        "linear_map",
         "logistic_loss",
         "margin_terms",
         "max_where",

@@ -33,6 +33,11 @@ def _matmul(x, y):
         raise _errors.matmul_shapes(np.shape(x), np.shape(y)) from None
 
 
+def rows(x):
+    """The vectors along the last axis as the rows of one matrix."""
+    return x if x.ndim == 2 else reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
+
+
 def _matmul_dx(g, out, x, y):
     if y.ndim == 1:
         return expand_dims(g, -1) * y
@@ -46,6 +51,8 @@ def _matmul_dy(g, out, x, y):
         return g * x if y.ndim == 1 else expand_dims(x, -1) * expand_dims(g, -2)
     if y.ndim == 1:
         return squeeze(matmul(matrix_transpose(x), expand_dims(g, -1)), -1)
+    if y.ndim == 2 and x.ndim > 2:
+        return matmul(matrix_transpose(rows(x)), rows(g))
     return matmul(matrix_transpose(x), g)
 
 
