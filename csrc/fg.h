@@ -196,8 +196,8 @@ fg_status fg_program_run_rows(const fg_program *p, fg_array *const *inputs, fg_a
 
 /* ---------------------------------------------------------------- kernels: loops NumPy has not -- */
 
-/* By name ("where", "erf") and type number of the result. {NULL, NULL} if there is none.
- * "where": (bool, T, T) -> T for any itemsize 1, 2, 4, 8, 16. "erf": float32, float64 through libm's erf. */
+/* By name and type number of the result. {NULL, NULL} if there is none.
+ * "where": (bool, T, T) -> T for any itemsize 1, 2, 4, 8, 16. The curves of curves.c: T is float32 or float64. */
 fg_loop fg_kernel_find(const char *name, int dtype);
 /* to[...] = from, same dtype, `from` broadcast to `to`'s shape; memory must not overlap. Pure arithmetic. */
 void fg_copy(fg_array *to, fg_array *from);

@@ -1,7 +1,7 @@
 /* kernels: the inner loops that NumPy has not, and moving elements about. */
+#include "kernels.h"
 #include "walk.h"
 
-#include <math.h>
 #include <string.h>
 
 /* ---------------------------------------------------------------- where -- */
@@ -94,32 +94,12 @@ static fg_loop_fn where_loop(int dtype) {
     }
 }
 
-/* ---------------------------------------------------------------- erf -- */
-
-static void erf_float32(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
-    const char *from = args[0];
-    char *to = args[1];
-    (void)data;
-    for (intptr_t i = 0; i < dims[0]; i++, from += strides[0], to += strides[1]) {
-        *(float *)to = (float)erf(*(const float *)from); /* rounded once, as the row says */
-    }
-}
-
-static void erf_float64(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
-    const char *from = args[0];
-    char *to = args[1];
-    (void)data;
-    for (intptr_t i = 0; i < dims[0]; i++, from += strides[0], to += strides[1]) {
-        *(double *)to = erf(*(const double *)from);
-    }
-}
-
 fg_loop fg_kernel_find(const char *name, int dtype) {
     fg_loop loop = {NULL, NULL, false};
     if (strcmp(name, "where") == 0) {
         loop.fn = where_loop(dtype);
-    } else if (strcmp(name, "erf") == 0) {
-        loop.fn = dtype == FG_FLOAT32 ? erf_float32 : dtype == FG_FLOAT64 ? erf_float64 : NULL;
+    } else {
+        loop.fn = fg_curve_find(name, dtype);
     }
     return loop;
 }

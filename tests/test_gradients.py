@@ -151,7 +151,7 @@ def test_mixed_dtypes_and_broadcasts_are_fitted_to_each_operand(name):
     op = TABLE[name]
     kinds = operand_kinds(op)
     rng = seed(name, "fit")
-    shapes, dtypes = [(2, 1), (3,), (1, 1, 3)], ["float32", "float64", "float32"]
+    shapes, dtypes = [(2, 1), (3,), (1, 1, 3), ()], ["float32", "float64", "float32", "float32"]
     operands = [draw(rng, interval(op, i), shapes[i], "bool" if k == "?" else dtypes[i]) for i, k in enumerate(kinds)]
     wide = [a.astype("float64") if a.dtype.kind == "f" else a for a in operands]
     grads = []

@@ -55,7 +55,11 @@ def test_values_are_those_of_scipys_function_of_that_name(name):
             found = ours(*operands, **options)
             pairs = zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]
             for a, b in pairs:
-                same_bits(a.numpy(), b, f"{name} {dtype}")
+                if TABLE[name].loop is None:
+                    same_bits(a.numpy(), b, f"{name} {dtype}")
+                else:  # our own, the accuracy of which is the business of test_elementary
+                    np.testing.assert_allclose(a.numpy(), b, rtol=8 * np.finfo(b.dtype).eps, err_msg=name)
+                    assert a.dtype == b.dtype
 
 
 def test_every_public_name_is_there_and_no_other():

@@ -19,7 +19,12 @@ _GRAD_NAMES = {
     "scalar_power": "PowBackward", "negative": "NegBackward", "copy_slices": "CopySlices", "padded": "PadBackward",
 }  # fmt: skip
 
-LOOPS = {"where": 3, "erf": 1}  # the loops of csrc, and how many operands each takes
+#: The loops of csrc, and how many operands each takes.
+LOOPS = {
+    "where": 3, "sigmoid": 1, "softplus": 1, "logsigmoid": 1, "silu": 1, "silu_slope": 1, "mish": 1, "mish_slope": 1,
+    "erf": 1, "erfc": 1, "ndtr": 1, "gelu_terms": 1, "gelu_slope": 1, "logistic_loss": 2, "logistic_slope": 2,
+    "elu_terms": 4, "elu_slope": 4,
+}  # fmt: skip
 
 DERIVED = "derived"  # the default of `vjp=`: derive it from the expression in `fn`
 

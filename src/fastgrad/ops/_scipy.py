@@ -12,6 +12,7 @@ from functools import partial
 import numpy as np
 
 from ._batch import ranked
+from ._elementary import curve as _curve
 from ._row import TABLE, Op, register
 from .elementwise import trunc, where
 
@@ -52,6 +53,19 @@ class SciPyOp(Op):
     @fn.setter
     def fn(self, function):
         self._fn = function
+
+
+def curve(name, function, fallback):
+    """The forward of a row with a loop of csrc (see `_elementary.curve`): other dtypes are SciPy's, or the fallback's."""
+
+    def general(*operands):
+        try:
+            other = ufunc(name)
+        except ImportError:
+            other = fallback
+        return other(*operands)
+
+    return _curve(function, general)
 
 
 def by(name):

@@ -9,11 +9,15 @@ from __future__ import annotations
 import math
 from functools import partial
 
+import numpy as np
+
+from . import _elementary
 from ._doc import describe
 from ._doc import doc as _doc_of
+from ._elementary import curve
 from ._row import case, register
 from .composites import sigmoid, softplus
-from .elementwise import abs, expm1, tanh, where
+from .elementwise import abs, tanh, where
 
 _op = partial(register, module="fastgrad.nn.functional")
 describe({
@@ -35,17 +39,28 @@ def _doc(summary, call, shows, notes=""):
     return _doc_of(summary, f"nn.functional.{call}", shows, notes)
 
 
-def _elu(x, alpha=1.0, scale=1.0, inner=1.0):
-    below = where(x > 0, 0, x)
-    return where(
-        x > 0, x if scale == 1.0 else scale * x, (alpha * scale) * expm1(below if inner == 1.0 else below * inner)
-    )
+def _elu_terms(x, rise, fall, rate):
+    return np.where(x > 0, rise * x, fall * np.expm1(rate * np.minimum(x, 0)))
+
+
+def _elu_slope(x, rise, fall, rate):
+    return np.where(x > 0, rise, fall * np.exp(rate * np.minimum(x, 0)))
+
+
+def _mish_slope(x):
+    t, s = np.tanh(softplus.fn(x)), sigmoid.fn(x)
+    return t + x * ((1 - t * t) * s)
+
+
+def _mish_slope_dx(g, out, x):
+    t, s = tanh(softplus(x)), sigmoid(x)
+    return g * ((1 - t * t) * s * (2 + x * (1 - s - 2 * t * s)))
 
 
 def _celu(x, alpha=1.0):
     if alpha == 0:
         raise ZeroDivisionError("celu: alpha must not be 0")
-    return _elu(x, alpha, 1.0, 1.0 / alpha)
+    return elu_terms(x, 1.0, alpha, 1.0 / alpha)
 
 
 def _hardtanh(x, min_val=-1.0, max_val=1.0):
@@ -72,6 +87,7 @@ def _softshrink(x, lambd=0.5):
 
 
 _WITH = [case((2, 3)), case(()), case((0, 2))]
+_RATES = [case((2, 3), 1.5, 0.5, 2.0), case((), 1.0, 1.0, 1.0), case((0, 2), 1.0, 1.0, 1.0)]
 
 # fmt: off
 leaky_relu = _op(
@@ -80,13 +96,29 @@ leaky_relu = _op(
     cases=[*_WITH, case((3,), negative_slope=-0.5)], kinks=[((0.0,), (0.01,)), ((2.0,), (1.0,))],
     doc=_doc("x where it is positive, negative_slope times x elsewhere.", "leaky_relu([-1., 2.])", "tensor([-0.01,  2.  ])"))
 elu = _op(
-    "elu", lambda input, alpha=1.0: _elu(input, alpha), "input; alpha=1.0",
+    "elu", lambda input, alpha=1.0: elu_terms(input, 1.0, alpha, 1.0), "input; alpha=1.0",
     cases=[*_WITH, case((3,), alpha=0.5)], kinks=[((0.0,), (1.0,)), ((1000.0,), (1.0,)), ((-_INF,), (0.0,))],
     doc=_doc("x where it is positive, alpha * (exp(x) - 1) elsewhere.", "elu([-1000., 2.])", "tensor([-1.,  2.])",
              "Clevert, Unterthiner and Hochreiter, Fast and accurate deep network learning by exponential linear units\n"
              "(ELUs), arXiv:1511.07289."))
+elu_terms = _op(
+    "elu_terms", curve(_elementary.elu_terms, _elu_terms), "x, rise, fall, rate", loop="elu_terms",
+    vjp=(lambda g, out, x, rise, fall, rate: g * elu_slope(x, rise, fall * rate, rate),
+         lambda g, out, x, rise, fall, rate: where(x > 0, g * x, 0.0),
+         lambda g, out, x, rise, fall, rate: g * elu_terms(x, 0.0, 1.0, rate),
+         lambda g, out, x, rise, fall, rate: g * x * elu_slope(x, 0.0, fall, rate)),
+    cases=_RATES, kinks=[((0.0, 2.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0))],
+    doc="rise * x where x is positive, fall * (exp(rate * x) - 1) elsewhere.")
+elu_slope = _op(
+    "elu_slope", curve(_elementary.elu_slope, _elu_slope), "x, rise, fall, rate", loop="elu_slope",
+    vjp=(lambda g, out, x, rise, fall, rate: g * where(x > 0, 0.0, rate * out),
+         lambda g, out, x, rise, fall, rate: where(x > 0, g, 0.0),
+         lambda g, out, x, rise, fall, rate: g * elu_slope(x, 0.0, 1.0, rate),
+         lambda g, out, x, rise, fall, rate: g * where(x > 0, 0.0, x * out)),
+    cases=_RATES,
+    doc="rise where x is positive, fall * exp(rate * x) elsewhere: the derivative of elu_terms.")
 selu = _op(
-    "selu", lambda input: _elu(input, SELU_ALPHA, SELU_SCALE), "input",
+    "selu", lambda input: elu_terms(input, SELU_SCALE, SELU_ALPHA * SELU_SCALE, 1.0), "input",
     kinks=[((0.0,), (SELU_ALPHA * SELU_SCALE,)), ((1000.0,), (SELU_SCALE,))],
     doc=_doc("A scaled `elu` that keeps mean 0 and variance 1.", "selu([0., 1.])", "tensor([0.        , 1.05070099])",
              "Klambauer, Unterthiner, Mayr and Hochreiter, Self-normalizing neural networks, arXiv:1706.02515."))
@@ -115,14 +147,20 @@ hardswish = _op(
     doc=_doc("x * hardsigmoid(x).", "hardswish([-9., 3., 9.])", "tensor([0., 3., 9.])",
              "Howard et al., Searching for MobileNetV3, arXiv:1905.02244."))
 mish = _op(
-    "mish", lambda input: input * tanh(softplus(input)), "input", kinks=[((1000.0,), (1.0,)), ((-1000.0,), (0.0,))],
+    "mish", curve(_elementary.mish, lambda input: input * np.tanh(softplus.fn(input))), "input",
+    vjp=lambda g, out, input: g * mish_slope(input), loop="mish",
+    kinks=[((1000.0,), (1.0,)), ((-1000.0,), (0.0,))],
     doc=_doc("x * tanh(softplus(x)).", "mish([0., 1000.])", "tensor([   0., 1000.])",
              "Misra, Mish: a self regularized non-monotonic activation function, arXiv:1908.08681."))
+mish_slope = _op(
+    "mish_slope", curve(_elementary.mish_slope, _mish_slope), "x", vjp=_mish_slope_dx, loop="mish_slope",
+    doc="The derivative of mish.")
 softsign = _op(
     "softsign", lambda input: input / (1 + abs(input)), "input", kinks=[((0.0,), (1.0,))],
     doc=_doc("x / (1 + abs(x)).", "softsign([-1., 1.])", "tensor([-0.5,  0.5])"))
 logsigmoid = _op(
-    "logsigmoid", lambda input: -softplus(-input), "input", kinks=[((0.0,), (0.5,)), ((-1000.0,), (1.0,))],
+    "logsigmoid", curve(_elementary.logsigmoid, lambda input: -softplus.fn(-input)), "input",
+    vjp=lambda g, out, input: g * sigmoid(-input), loop="logsigmoid", kinks=[((0.0,), (0.5,)), ((-1000.0,), (1.0,))],
     doc=_doc("log(sigmoid(x)), without overflow.", "logsigmoid([-1000., 1000.])", "tensor([-1000.,    -0.])"))
 tanhshrink = _op(
     "tanhshrink", lambda input: input - tanh(input), "input",

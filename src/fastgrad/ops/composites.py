@@ -10,44 +10,72 @@ import math
 
 import numpy as np
 
+from . import _elementary
 from ._batch import past
 from ._doc import doc as _doc
+from ._elementary import curve
 from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import erf, exp, expm1, log, log1p, maximum, minimum, negative, square, tanh, where
+from .elementwise import erf, exp, log, negative, square, where
 from .indexing import getitem
 from .reductions import logsumexp, mean, peak, sum
 
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
+DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 # ---------------------------------------------------------------- elementwise --
 
 
-def _sigmoid(x):
-    """exp(x) / (exp(x) + 1), both parts divided by the larger: exact in both tails.
+# Forwards of complex numbers, integers and floats of other sizes than 4 and 8.
 
-    At 0 `minimum` and `maximum` give half of the gradient each, which adds up to the right one in every order.
-    """
-    a, b = exp(minimum(x, 0)), exp(-maximum(x, 0))
+
+def _sigmoid(x):
+    """exp(x) / (exp(x) + 1), both parts divided by the larger."""
+    a, b = np.exp(np.minimum(x, 0)), np.exp(-np.maximum(x, 0))
     return a / (a + b)
 
 
-def _softplus(x):
-    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-abs(x))), in loops that NumPy has vectorised.
+def _silu_slope(x):
+    s = _sigmoid(x)
+    return s * (1 + x * (1 - s))
 
-    exp(-abs(x)) is written as exp(min(x, 0)) + expm1(-max(x, 0)): exact for x < 0, where it is the whole result, and
-    right in every order at 0, as in `_sigmoid`.
-    """
-    above = maximum(x, 0)
-    return above + log1p(exp(minimum(x, 0)) + expm1(-above))
+
+def _softplus(x):
+    """log(1 + exp(x)) as max(x, 0) + log1p(exp(-abs(x)))."""
+    above = np.maximum(x, 0)
+    return above + np.log1p(np.exp(np.minimum(x, 0)) + np.expm1(-above))
+
+
+def _logistic_loss(x, y):
+    return y * _softplus(-x) + (1 - y) * _softplus(x)
+
+
+def _logistic_slope(x, y):
+    return (1 - y) * _sigmoid(x) - y * _sigmoid(-x)
+
+
+def _normal(x):
+    return 0.5 * (1 + erf(x * SQRT_HALF))
+
+
+def _density(x):
+    return DENSITY_AT_0 * exp(-0.5 * (x * x))
+
+
+# Formulas.
+
+
+def _silu_slope_dx(g, out, x):
+    s, t = sigmoid(x), sigmoid(-x)
+    return g * (s * t * (2 + x * (t - s)))
 
 
 def _gelu(x, approximate="none"):
     if approximate == "none":
-        return 0.5 * x * (1 + erf(x * SQRT_HALF))
-    if approximate == "tanh":
-        return 0.5 * x * (1 + tanh(SQRT_2_OVER_PI * (x + 0.044715 * (x * x * x))))
+        return gelu_terms(x)
+    if approximate == "tanh":  # (1 + tanh(z)) / 2 is sigmoid(2 * z)
+        return x * sigmoid(x * (2 * SQRT_2_OVER_PI + (2 * 0.044715 * SQRT_2_OVER_PI) * (x * x)))
     raise ValueError(f'gelu: approximate must be "none" or "tanh", not {approximate!r}')
 
 
@@ -143,27 +171,43 @@ def _bce_with_logits(x, y, reduction="mean"):
 _ONE_HOT = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
 
 # fmt: off
-sigmoid = _op("sigmoid", _sigmoid, "x",
-              kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
+sigmoid = _op("sigmoid", curve(_elementary.sigmoid, _sigmoid), "x", vjp=lambda g, out, x: g * (out * (1 - out)),
+              loop="sigmoid", kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
               doc=_doc("1 / (1 + exp(-x)), exact in both tails.", "sigmoid([-1000., 0., 1000.])",
-                       "tensor([0. , 0.5, 1. ])"))
+                       "tensor([0. , 0.5, 1. ])", "Within 2 units in the last place."))
 relu = _op("relu", lambda x: where(x <= 0, 0, x), "x",
            kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((math.nan,), (1.0,))],
            doc=_doc("The positive part of x.", "relu([-1., 0., 2.])", "tensor([0., 0., 2.])",
                     "The gradient is 0 at 0."))
-softplus = _op("softplus", _softplus, "x",
-               kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
-               doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])"))
-silu = _op("silu", lambda x: x * _sigmoid(x), "x", kinks=[((0.0,), (0.5,))],
+softplus = _op("softplus", curve(_elementary.softplus, _softplus), "x", vjp=lambda g, out, x: g * sigmoid(x),
+               loop="softplus", kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
+               doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])",
+                        "Within 2 units in the last place."))
+silu = _op("silu", curve(_elementary.silu, lambda x: x * _sigmoid(x)), "x", vjp=lambda g, out, x: g * silu_slope(x),
+           loop="silu", kinks=[((0.0,), (0.5,))],
            doc=_doc("x * sigmoid(x), also called swish.", "silu([-1000., 0., 1000.])", "tensor([  -0.,    0., 1000.])"))
+silu_slope = _op("silu_slope", curve(_elementary.silu_slope, _silu_slope), "x", vjp=_silu_slope_dx, loop="silu_slope",
+                 kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
+                 doc="The derivative of silu.")
+gelu_terms = _op("gelu_terms", curve(_elementary.gelu_terms, lambda x: x * _normal(x)), "x",
+                 vjp=lambda g, out, x: g * gelu_slope(x), loop="gelu_terms", kinks=[((0.0,), (0.5,))],
+                 doc="x times the chance that a standard normal variable is less than x.")
+gelu_slope = _op("gelu_slope", curve(_elementary.gelu_slope, lambda x: _normal(x) + x * _density(x)), "x",
+                 vjp=lambda g, out, x: g * (_density(x) * (2 - x * x)), loop="gelu_slope",
+                 doc="The derivative of gelu_terms.")
 gelu = _op("gelu", _gelu, "x; approximate='none'", kinks=[((0.0,), (0.5,))],
            cases=[case((2, 3)), case((2, 3), approximate="tanh"), case(()), case((0, 2))],
            doc=_doc("Gaussian error linear unit: x times the chance that a standard normal variable is less than x.",
                     "gelu([0., 10.])", "tensor([ 0., 10.])",
                     "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016, section 2."))
-logistic_loss = _op("logistic_loss", lambda x, y: y * _softplus(-x) + (1 - y) * _softplus(x), "x, y",
-                    near=((-2, 2), (0, 1)),
-                    doc="Cross entropy of y under sigmoid(x), with a term for each tail, so that neither cancels.")
+logistic_loss = _op("logistic_loss", curve(_elementary.logistic_loss, _logistic_loss), "x, y", near=((-2, 2), (0, 1)),
+                    vjp=(lambda g, out, x, y: g * logistic_slope(x, y), lambda g, out, x, y: -(g * x)),
+                    loop="logistic_loss",
+                    doc="Cross entropy of y under sigmoid(x).")
+logistic_slope = _op("logistic_slope", curve(_elementary.logistic_slope, _logistic_slope), "x, y",
+                     near=((-2, 2), (0, 1)), loop="logistic_slope",
+                     vjp=(lambda g, out, x, y: g * (sigmoid(x) * sigmoid(-x)), lambda g, out, x, y: -g),
+                     doc="sigmoid(x) - y, with a term for each tail, so that neither cancels.")
 
 softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=_softmax, vjp=_softmax_dx, saves="out",
               jvp=lambda tangents, out, x, axis: _softmax_dx(tangents[0], out, x, axis),  # its Jacobian is symmetric

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
+from functools import partial
 
 import numpy as np
 
-from . import _scipy
+from . import _elementary, _scipy
 from ._doc import describe
 from ._doc import doc as _doc
-from ._row import TABLE, case
+from ._row import TABLE, case, register
 from ._scipy import defined as _defined
 from ._scipy import each as _each
 from ._scipy import elementwise as _op
@@ -25,6 +26,7 @@ from ._scipy import structural as _structural
 from ._scipy import whole as _whole
 from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, log, log1p, power, sign, sin, sqrt, where
 
+_own = partial(register, module=_scipy.MODULE)
 describe({
     "multigammaln.d": ("int", "The dimension: of what matrices it is the gamma function."),
 })  # fmt: skip
@@ -61,15 +63,6 @@ def _rel_entr(x, y):
 
 def _kl_div(x, y):
     return _rel_entr(x, y) - x + y
-
-
-def _expit(x):
-    e = np.exp(-np.abs(x))
-    return np.where(x < 0, e, 1.0) / (1 + e)
-
-
-def _log_expit(x):
-    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
 
 
 def _huber(delta, r):
@@ -231,9 +224,10 @@ def _zeta_dq(g, out, s, q):
 # fmt: off
 # ---------------------------------------------------------------- the error function and its relatives --
 
-erfc = _op("erfc", "x", vjp=lambda g, out, x: -g * (TWO_OVER_SQRT_PI * exp(-(x * x))), fallback=_each(math.erfc),
-           doc=_doc("1 - erf(x), accurate where that is small.", "special.erfc([0., 10.])",
-                    "tensor([1.00000000e+00, 2.08848758e-45])"))
+erfc = _own("erfc", _scipy.curve("erfc", _elementary.erfc, _each(math.erfc)), "x", loop="erfc",
+            vjp=lambda g, out, x: -g * (TWO_OVER_SQRT_PI * exp(-(x * x))),
+            doc=_doc("1 - erf(x), accurate where that is small.", "special.erfc([0., 10.])",
+                     "tensor([1.00000000e+00, 2.08848758e-45])", "Within 5 units in the last place."))
 erfcx = _op("erfcx", "x", vjp=_erfcx_dx,
             doc=_doc("exp(x*x) * erfc(x), which does not underflow.", "special.erfcx([0., 1e10])",
                      "tensor([1.00000000e+00, 5.64189584e-11])"))
@@ -247,10 +241,10 @@ erfcinv = _op("erfcinv", "y", vjp=lambda g, out, y: -g * (HALF_SQRT_PI * exp(out
 dawsn = _op("dawsn", "x", vjp=lambda g, out, x: g * (1 - 2 * x * out),
             doc=_doc("Dawson's integral: exp(-x*x) times the integral of exp(t*t) from 0 to x.",
                      "special.dawsn([0., 1.])", "tensor([0.        , 0.53807951])"))
-ndtr = _op("ndtr", "x", vjp=lambda g, out, x: g * (exp(-0.5 * (x * x)) * (1 / SQRT_TWO_PI)),
-           fallback=_plain(lambda x: 0.5 * np.asarray(_each(math.erfc)(-SQRT_HALF * x))),
-           doc=_doc("The chance that a standard normal variable is less than x.", "special.ndtr([-1., 0., 1.])",
-                    "tensor([0.15865525, 0.5       , 0.84134475])"))
+ndtr = _own("ndtr", _scipy.curve("ndtr", _elementary.ndtr, _plain(_elementary.ndtr)), "x", loop="ndtr",
+            vjp=lambda g, out, x: g * (exp(-0.5 * (x * x)) * (1 / SQRT_TWO_PI)),
+            doc=_doc("The chance that a standard normal variable is less than x.", "special.ndtr([-1., 0., 1.])",
+                     "tensor([0.15865525, 0.5       , 0.84134475])", "Within 5 units in the last place."))
 log_ndtr = _op("log_ndtr", "x", vjp=_log_ndtr_dx,
                doc=_doc("log(ndtr(x)), accurate where ndtr(x) is tiny.", "special.log_ndtr([-1000., 0.])",
                         "tensor([-5.00007827e+05, -6.93147181e-01])"))
@@ -384,14 +378,16 @@ kl_div = _op("kl_div", "x, y", vjp=(lambda g, out, x, y: g * log(x / y), lambda 
              near=_POSITIVE, fallback=_plain(_kl_div), kinks=[((0.0, 1.0), (-INF, 1.0)), ((1.0, 1.0), (0.0, 0.0))],
              doc=_doc("x * log(x / y) - x + y, which is convex in both.", "special.kl_div([0., 1.], 1.)",
                       "tensor([1., 0.])"))
-expit = _op("expit", "x", vjp=lambda g, out, x: g * (out * expit(-x)), fallback=_plain(_expit),
-            kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
-            doc=_doc("1 / (1 + exp(-x)), the inverse of logit.", "special.expit([-1000., 0., 1000.])",
-                     "tensor([0. , 0.5, 1. ])"))
-log_expit = _op("log_expit", "x", vjp=lambda g, out, x: g * expit(-x), fallback=_plain(_log_expit),
-                kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (1.0,))],
-                doc=_doc("log(expit(x)), accurate where expit(x) is tiny.", "special.log_expit([-1000., 1000.])",
-                         "tensor([-1000.,    -0.])"))
+expit = _own("expit", _scipy.curve("expit", _elementary.sigmoid, _plain(_elementary.sigmoid)), "x", loop="sigmoid",
+             vjp=lambda g, out, x: g * (out * expit(-x)),
+             kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
+             doc=_doc("1 / (1 + exp(-x)), the inverse of logit.", "special.expit([-1000., 0., 1000.])",
+                      "tensor([0. , 0.5, 1. ])", "Within 2 units in the last place."))
+log_expit = _own("log_expit", _scipy.curve("log_expit", _elementary.logsigmoid, _plain(_elementary.logsigmoid)), "x",
+                 vjp=lambda g, out, x: g * expit(-x), loop="logsigmoid",
+                 kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (1.0,))],
+                 doc=_doc("log(expit(x)), accurate where expit(x) is tiny.", "special.log_expit([-1000., 1000.])",
+                          "tensor([-1000.,    -0.])", "Within 2 units in the last place."))
 logit = _op("logit", "p", vjp=lambda g, out, p: g / where((p < 0) | (p > 1), NAN, p * (1 - p)), near=_UNIT,
             kinks=[((0.0,), (INF,)), ((2.0,), (NAN,))],
             fallback=_plain(lambda p: np.log(p) - np.log1p(-p)),

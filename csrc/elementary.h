@@ -1,0 +1,231 @@
+/* elementary: exp, log1p, erf and what is made of them, of one precision; included once for each by
+ * curves.c, with
+ *
+ *   REAL, BITS   the floating-point type, and the unsigned integer of its size
+ *   OF(name)     the name of a function for it
+ *   N(d, f)      the number for double, for float
+ *
+ * ops/_elementary.py says the same in NumPy, operation for operation, with the sources of the formulas: the bits are the
+ * same. Nothing branches, so that loops over these functions become vector instructions. */
+
+static FG_INLINE REAL OF(at_least)(REAL x, REAL low) { return x < low ? low : x; } /* nan stays */
+static FG_INLINE REAL OF(at_most)(REAL x, REAL high) { return x > high ? high : x; }
+static FG_INLINE REAL OF(magnitude)(REAL x) { return N(fabs, fabsf)(x); }
+
+/* Adding it rounds to an integer, which the last bits then hold. */
+#define ROUNDING N(0x1.8p52, 0x1.8p23f)
+
+/* 2**k, for integers k of which it is a number of full precision. */
+static FG_INLINE REAL OF(power_of_2)(REAL k) {
+    const REAL rounded = k + ROUNDING;
+    BITS bits;
+    REAL power;
+    memcpy(&bits, &rounded, sizeof bits);
+    bits = (bits << N(52, 23)) + ((BITS)N(1023, 127) << N(52, 23));
+    memcpy(&power, &bits, sizeof power);
+    return power;
+}
+
+/* (exp(r) - 1 - r) / r**2 */
+static FG_INLINE REAL OF(exp_rest)(REAL r) {
+#if IS_DOUBLE
+    return H10(r, 0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
+               0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
+               2.510038549551032e-08);
+#else
+    return H5(r, 0.5f, 0.16666576266288757f, 0.041666556149721146f, 0.008363178931176662f, 0.0013926184037700295f);
+#endif
+}
+
+#define LEAST N(-750.0, -105.0f)
+#define FLAT N(-40.0, -20.0f)
+#define STEPS N(1000.0, 100.0f)
+#define LOG2E N(1.4426950408889634, 1.4426950216293335f)
+#define LN2_HIGH N(0.6931471803691238, 0.693359375f)
+#define LN2_LOW N(1.9082149292705877e-10, -0.00021219444170128554f)
+
+/* exp(high + low), for a tiny `low`, is this times 2**k. */
+static FG_INLINE REAL OF(exp_part)(REAL high, REAL low, REAL *k) {
+    *k = (high * LOG2E + ROUNDING) - ROUNDING;
+    const REAL r = (high - *k * LN2_HIGH) - (*k * LN2_LOW - low);
+    return 1 + (r + r * r * OF(exp_rest)(r));
+}
+
+/* The same where it is not above 1. Two factors, for results that are not of full precision. */
+static FG_INLINE REAL OF(exp_of_two)(REAL high, REAL low) {
+    REAL k;
+    const REAL part = OF(exp_part)(high, low, &k), most = OF(at_least)(k, -STEPS);
+    return part * OF(power_of_2)(most) * OF(power_of_2)(k - most);
+}
+
+static FG_INLINE REAL OF(exp)(REAL x) {
+    REAL k;
+    const REAL part = OF(exp_part)(OF(at_most)(OF(at_least)(x, LEAST), -LEAST), 0, &k);
+    const REAL most = OF(at_most)(OF(at_least)(k, -STEPS), STEPS);
+    return part * OF(power_of_2)(most) * OF(power_of_2)(k - most);
+}
+
+static FG_INLINE REAL OF(expm1)(REAL x) {
+    const REAL y = OF(at_most)(OF(at_least)(x, FLAT), -LEAST);
+    const REAL k = (y * LOG2E + ROUNDING) - ROUNDING;
+    const REAL r = (y - k * LN2_HIGH) - k * LN2_LOW;
+    const REAL part = r + r * r * OF(exp_rest)(r);
+    const REAL most = OF(at_most)(k, STEPS), rest = k - most;
+    const REAL scale = OF(power_of_2)(most);
+    const REAL out = (scale * part + (scale - OF(power_of_2)(-rest))) * OF(power_of_2)(rest);
+    return x == 0 ? x : out;
+}
+
+static FG_INLINE REAL OF(log1p)(REAL x) {
+    const REAL s = x / (2 + x), z = s * s, half = N(0.5, 0.5f) * x * x;
+#if IS_DOUBLE
+    const REAL rest = H11(z, 0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113,
+                          0.1818181989926796, 0.15384543917753157, 0.13335179661515853, 0.11734265179374936,
+                          0.10845291032791676, 0.07491639460625749, 0.15631534707512781);
+#else
+    const REAL rest = H5(z, 0.6666666865348816f, 0.3999970555305481f, 0.28592365980148315f, 0.21706460416316986f,
+                         0.2322492152452469f);
+#endif
+    return x - (half - s * (half + z * rest));
+}
+
+/* exp(factor * x * x) */
+static FG_INLINE REAL OF(exp_of_square)(REAL x, REAL factor) {
+    const REAL c = x * N(134217729.0, 4097.0f), h = c - (c - x);
+    return OF(exp_of_two)(factor * (h * h), factor * ((x - h) * (x + h)));
+}
+
+static FG_INLINE REAL OF(erfcx)(REAL x) {
+    const REAL q = 1 / (x + 4), t = (x - 4) * q;
+#if IS_DOUBLE
+    return H22(t, 1.095995661000491, -0.976548729080882, 0.7732087022652453, -0.540853831313232, 0.3308515878775732,
+               -0.17401093724020053, 0.07638151491851647, -0.026370053333114825, 0.006112055557500744,
+               -0.0002809589581115879, -0.0004550520850287462, 0.00017681347792436317, -3.637368094617784e-06,
+               -1.88636825726794e-05, 4.699262077965546e-06, 1.4314173217233973e-06, -8.522279909356253e-07,
+               -8.667466799943592e-08, 1.2738540695049036e-07, 1.0296397494415425e-08, -1.490396715699329e-08,
+               -3.227131784144005e-09) *
+           q;
+#else
+    return H11(t, 1.0959956645965576f, -0.9765487313270569f, 0.7732088565826416f, -0.5408527851104736f,
+               0.3308489918708801f, -0.17402739822864532f, 0.076384037733078f, -0.02627597376704216f,
+               0.00620698556303978f, -0.00042178534204140306f, -0.0007712635560892522f) *
+           q;
+#endif
+}
+
+static FG_INLINE REAL OF(erf_near)(REAL x) {
+    const REAL z = x * x;
+#if IS_DOUBLE
+    const REAL rest = H11(z, 0.1283791670955126, -0.37612638903183715, 0.11283791670952596, -0.026866170644428485,
+                          0.005223977615420539, -0.0008548326188759752, 0.00012055289567541706, -1.4924196305569603e-05,
+                          1.6430684179741352e-06, -1.5940066854660156e-07, 1.1472499701089409e-08);
+#else
+    const REAL rest = H6(z, 0.12837916612625122f, -0.3761261999607086f, 0.11283386498689651f, -0.026835113763809204f,
+                         0.005115332081913948f, -0.0006756479851901531f);
+#endif
+    return x + x * rest;
+}
+
+static FG_INLINE REAL OF(tail)(REAL x) { return OF(exp_of_two)(OF(at_least)(-OF(magnitude)(x), LEAST), 0); }
+
+/* ---------------------------------------------------------------- the logistic function and its like -- */
+
+static FG_INLINE REAL OF(sigmoid)(REAL x) {
+    const REAL e = OF(tail)(x);
+    return (x < 0 ? e : 1) / (1 + e);
+}
+
+static FG_INLINE REAL OF(softplus)(REAL x) { return OF(at_least)(x, 0) + OF(log1p)(OF(tail)(x)); }
+
+static FG_INLINE REAL OF(logsigmoid)(REAL x) { return -OF(softplus)(-x); }
+
+static FG_INLINE REAL OF(silu)(REAL x) { return x * OF(sigmoid)(x); }
+
+static FG_INLINE REAL OF(silu_slope)(REAL x) {
+    const REAL e = OF(tail)(x), q = 1 / (1 + e);
+    const REAL s = (x < 0 ? e : 1) * q, t = (x < 0 ? 1 : e) * q;
+    return s * (1 + x * t);
+}
+
+static FG_INLINE REAL OF(mish)(REAL x) {
+    const REAL e = OF(tail)(x);
+    const REAL above = x < 0 ? e * (e + 2) : 1 + 2 * e, below = above + (x < 0 ? 2 : 2 * (e * e));
+    return x * (above / below);
+}
+
+static FG_INLINE REAL OF(mish_slope)(REAL x) {
+    const REAL e = OF(tail)(x);
+    const REAL above = x < 0 ? e * (e + 2) : 1 + 2 * e, below = above + (x < 0 ? 2 : 2 * (e * e));
+    const REAL q = 1 / below;
+    return above * q + x * (4 * e * (1 + e) * (x < 0 ? 1 : e) * q * q);
+}
+
+static FG_INLINE REAL OF(elu_terms)(REAL x, REAL rise, REAL fall, REAL rate) {
+    const REAL above = rise * x, below = fall * OF(expm1)(rate * x);
+    return x > 0 ? above : below;
+}
+
+static FG_INLINE REAL OF(elu_slope)(REAL x, REAL rise, REAL fall, REAL rate) {
+    const REAL below = fall * OF(exp)(rate * x);
+    return x > 0 ? rise : below;
+}
+
+static FG_INLINE REAL OF(logistic_loss)(REAL x, REAL y) { return (x > 0 ? 1 - y : -y) * x + OF(log1p)(OF(tail)(x)); }
+
+static FG_INLINE REAL OF(logistic_slope)(REAL x, REAL y) {
+    const REAL e = OF(tail)(x), q = 1 / (1 + e);
+    const REAL s = (x < 0 ? e : 1) * q, t = (x < 0 ? 1 : e) * q;
+    return (1 - y) * s - y * t;
+}
+
+/* ---------------------------------------------------------------- the normal distribution -- */
+
+#define FAR N(28.0, 11.0f)
+#define NORMAL_FAR N(40.0, 16.0f)
+#define SQRT_HALF N(0.7071067811865476, 0.7071067811865476f)
+
+static FG_INLINE REAL OF(erf)(REAL x) {
+    const REAL a = OF(at_most)(OF(magnitude)(x), FAR);
+    const REAL inner = OF(erf_near)(a), outer = 1 - OF(erfcx)(a) * OF(exp_of_square)(a, -1);
+    return N(copysign, copysignf)(a < N(0.75, 0.75f) ? inner : outer, x);
+}
+
+static FG_INLINE REAL OF(erfc)(REAL x) {
+    const REAL a = OF(at_most)(OF(magnitude)(x), FAR);
+    const REAL inner = 1 - OF(erf_near)(a), outer = OF(erfcx)(a) * OF(exp_of_square)(a, -1);
+    const REAL tail = a < N(0.5, 0.5f) ? inner : outer, rest = 2 - tail;
+    return x < 0 ? rest : tail;
+}
+
+/* The distribution function; exp(-x*x / 2) goes to `e`. */
+static FG_INLINE REAL OF(normal)(REAL x, REAL *e) {
+    const REAL a = OF(at_most)(OF(magnitude)(x), NORMAL_FAR), z = a * SQRT_HALF;
+    *e = OF(exp_of_square)(a, N(-0.5, -0.5f));
+    const REAL outer = N(0.5, 0.5f) * OF(erfcx)(z) * *e, inner = N(0.5, 0.5f) - N(0.5, 0.5f) * OF(erf_near)(z);
+    const REAL tail = z < N(0.5, 0.5f) ? inner : outer, rest = 1 - tail;
+    return x < 0 ? tail : rest;
+}
+
+static FG_INLINE REAL OF(ndtr)(REAL x) {
+    REAL e;
+    return OF(normal)(x, &e);
+}
+
+static FG_INLINE REAL OF(gelu_terms)(REAL x) { return x * OF(ndtr)(x); }
+
+static FG_INLINE REAL OF(gelu_slope)(REAL x) {
+    REAL e;
+    const REAL chance = OF(normal)(x, &e);
+    return chance + x * (N(0.3989422804014327, 0.3989422804014327f) * e);
+}
+
+#undef ROUNDING
+#undef LEAST
+#undef FLAT
+#undef STEPS
+#undef LOG2E
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef FAR
+#undef NORMAL_FAR
+#undef SQRT_HALF

@@ -1,0 +1,282 @@
+"""What csrc/elementary.h computes, in NumPy, operation for operation: the same bits.
+
+Each function takes arrays of single or of double precision; `curve` makes the forward of a row of one. The expressions branch nowhere, so that compilers make
+vector instructions of the loops in C; and they are made of operations that IEEE 754 defines to the last bit.
+
+`exp` is reduced by multiples of log 2 (Muller, Elementary functions, 3rd edition, section 11.1); `log1p` is Tang's by
+s = f / (2 + f), as in FreeBSD's s_log1p.c; `erf` near 0 is a polynomial, and elsewhere exp(-x*x) times a polynomial of
+(x - 4) / (x + 4), after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of
+computation 36, 1981. The coefficients are Chebyshev interpolants computed with 60 digits.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class _Numbers(NamedTuple):
+    """The numbers of one precision; polynomials by rising powers."""
+
+    least: Any  # exp of it is 0, and that of its negative infinite
+    flat: Any  # expm1 of less is -1
+    log2e: Any
+    ln2_high: Any
+    ln2_low: Any
+    steps: Any  # 2 to this power, and one over it, are far from the ends
+    exp: tuple  # of (exp(r) - 1 - r) / r**2
+    log1p: tuple  # of (log((1 + s) / (1 - s)) / s - 2) / s**2, by s**2
+    splitter: Any
+    far: Any  # beyond it exp(-x*x) is 0
+    normal_far: Any  # and exp(-x*x / 2)
+    erf: tuple  # of erf(x) / x - 1, by x*x
+    erfcx: tuple  # of (x + 4) exp(x*x) erfc(x), by (x - 4) / (x + 4)
+
+
+# fmt: off
+_DOUBLE = _Numbers(
+    least=-750.0, flat=-40.0, log2e=1.4426950408889634, ln2_high=0.6931471803691238, ln2_low=1.9082149292705877e-10,
+    steps=1000.0, splitter=134217729.0, far=28.0, normal_far=40.0,
+    exp=(0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
+         0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
+         2.510038549551032e-08),
+    log1p=(0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113, 0.1818181989926796,
+           0.15384543917753157, 0.13335179661515853, 0.11734265179374936, 0.10845291032791676, 0.07491639460625749,
+           0.15631534707512781),
+    erf=(0.1283791670955126, -0.37612638903183715, 0.11283791670952596, -0.026866170644428485, 0.005223977615420539,
+         -0.0008548326188759752, 0.00012055289567541706, -1.4924196305569603e-05, 1.6430684179741352e-06,
+         -1.5940066854660156e-07, 1.1472499701089409e-08),
+    erfcx=(1.095995661000491, -0.976548729080882, 0.7732087022652453, -0.540853831313232, 0.3308515878775732,
+           -0.17401093724020053, 0.07638151491851647, -0.026370053333114825, 0.006112055557500744,
+           -0.0002809589581115879, -0.0004550520850287462, 0.00017681347792436317, -3.637368094617784e-06,
+           -1.88636825726794e-05, 4.699262077965546e-06, 1.4314173217233973e-06, -8.522279909356253e-07,
+           -8.667466799943592e-08, 1.2738540695049036e-07, 1.0296397494415425e-08, -1.490396715699329e-08,
+           -3.227131784144005e-09),
+)
+_SINGLE = _Numbers(
+    least=-105.0, flat=-20.0, log2e=1.4426950216293335, ln2_high=0.693359375, ln2_low=-0.00021219444170128554,
+    steps=100.0, splitter=4097.0, far=11.0, normal_far=16.0,
+    exp=(0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295),
+    log1p=(0.6666666865348816, 0.3999970555305481, 0.28592365980148315, 0.21706460416316986, 0.2322492152452469),
+    erf=(0.12837916612625122, -0.3761261999607086, 0.11283386498689651, -0.026835113763809204, 0.005115332081913948,
+         -0.0006756479851901531),
+    erfcx=(1.0959956645965576, -0.9765487313270569, 0.7732088565826416, -0.5408527851104736, 0.3308489918708801,
+           -0.17402739822864532, 0.076384037733078, -0.02627597376704216, 0.00620698556303978, -0.00042178534204140306,
+           -0.0007712635560892522),
+)
+# fmt: on
+
+
+SQRT_HALF = math.sqrt(0.5)
+_DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
+
+
+def _numbers(x):
+    return _SINGLE if x.dtype == np.float32 else _DOUBLE
+
+
+def _polynomial(coefficients, x):
+    total = coefficients[-1]
+    for c in coefficients[-2::-1]:
+        total = total * x + c
+    return total
+
+
+def _select(condition, x, y):
+    """np.where with numbers of the dtype of whatever array there is."""
+    dtype = getattr(x, "dtype", None) or y.dtype
+    return np.where(condition, dtype.type(x), dtype.type(y))
+
+
+def _at_least(x, low):
+    return np.where(x < low, x.dtype.type(low), x)  # nan stays
+
+
+def _at_most(x, high):
+    return np.where(x > high, x.dtype.type(high), x)
+
+
+def _power_of_2(x, k):
+    """x * 2**k."""
+    return np.ldexp(x, np.where(np.isnan(k), 0, k).astype(np.int32))
+
+
+# ---------------------------------------------------------------- the parts
+
+
+def _exp_of_two(high, low, n):
+    """exp(high + low), for a tiny `low`."""
+    k = np.rint(high * n.log2e)
+    r = (high - k * n.ln2_high) - (k * n.ln2_low - low)
+    return _power_of_2(1 + (r + r * r * _polynomial(n.exp, r)), k)
+
+
+def exp(x):
+    n = _numbers(x)
+    return _exp_of_two(_at_most(_at_least(x, n.least), -n.least), 0, n)
+
+
+def expm1(x):
+    n = _numbers(x)
+    y = _at_most(_at_least(x, n.flat), -n.least)
+    k = np.rint(y * n.log2e)
+    r = (y - k * n.ln2_high) - k * n.ln2_low
+    part = r + r * r * _polynomial(n.exp, r)
+    most = _at_most(k, n.steps)
+    scale, rest = _power_of_2(x.dtype.type(1), most), k - most
+    out = _power_of_2(scale * part + (scale - _power_of_2(x.dtype.type(1), -rest)), rest)
+    return np.where(x == 0, x, out)  # which has a sign
+
+
+def _log1p(x):
+    """log(1 + x), for x from 0 to 1."""
+    s = x / (2 + x)
+    z, half = s * s, 0.5 * x * x
+    return x - (half - s * (half + z * _polynomial(_numbers(x).log1p, z)))
+
+
+def _exp_of_square(x, factor):
+    """exp(factor * x * x), where the factor is -1 or -0.5; x*x as a sum of two numbers, exactly."""
+    n = _numbers(x)
+    c = x * n.splitter
+    h = c - (c - x)
+    return _exp_of_two(factor * (h * h), factor * ((x - h) * (x + h)), n)
+
+
+def _erfcx(x):
+    """exp(x*x) * erfc(x), for x >= 0."""
+    q = 1 / (x + 4)
+    return _polynomial(_numbers(x).erfcx, (x - 4) * q) * q
+
+
+def _tail(x):
+    """exp(-abs(x)): all but 0 in the tails, and never large."""
+    n = _numbers(x)
+    return _exp_of_two(_at_least(-np.abs(x), n.least), 0, n)
+
+
+def _two_tails(x):
+    """sigmoid(x) and sigmoid(-x)."""
+    e = _tail(x)
+    q = 1 / (1 + e)
+    return _select(x < 0, e, 1) * q, _select(x < 0, 1, e) * q
+
+
+# ---------------------------------------------------------------- the functions
+
+
+def sigmoid(x):
+    e = _tail(x)
+    return _select(x < 0, e, 1) / (1 + e)
+
+
+def softplus(x):
+    return _at_least(x, 0) + _log1p(_tail(x))
+
+
+def logsigmoid(x):
+    return -softplus(-x)
+
+
+def silu(x):
+    return x * sigmoid(x)
+
+
+def silu_slope(x):
+    s, t = _two_tails(x)
+    return s * (1 + x * t)
+
+
+def _mish_parts(x):
+    """e, and numerator and denominator of tanh(softplus(x)), which are small."""
+    e = _tail(x)
+    above = _select(x < 0, e * (e + 2), 1 + 2 * e)
+    return e, above, above + _select(x < 0, 2, 2 * (e * e))
+
+
+def mish(x):
+    _, above, below = _mish_parts(x)
+    return x * (above / below)
+
+
+def mish_slope(x):
+    e, above, below = _mish_parts(x)
+    q = 1 / below
+    return above * q + x * (4 * e * (1 + e) * _select(x < 0, 1, e) * q * q)
+
+
+def elu_terms(x, rise, fall, rate):
+    return np.where(x > 0, rise * x, fall * expm1(rate * x))
+
+
+def elu_slope(x, rise, fall, rate):
+    return _select(x > 0, rise, fall * exp(rate * x))
+
+
+def logistic_loss(x, y):
+    return _select(x > 0, 1 - y, -y) * x + _log1p(_tail(x))
+
+
+def logistic_slope(x, y):
+    s, t = _two_tails(x)
+    return (1 - y) * s - y * t
+
+
+def _erf_near(x):
+    """erf(x), for x from -0.75 to 0.75."""
+    return x + x * _polynomial(_numbers(x).erf, x * x)
+
+
+def _normal(x):
+    """The distribution function of the standard normal distribution, and its density times sqrt(2 * pi)."""
+    a = _at_most(np.abs(x), _numbers(x).normal_far)
+    e = _exp_of_square(a, -0.5)
+    z = a * SQRT_HALF
+    tail = 0.5 * _erfcx(z) * e
+    near = 0.5 * _erf_near(z)
+    tail = np.where(z < 0.5, 0.5 - near, tail)
+    return np.where(x < 0, tail, 1 - tail), e
+
+
+def erf(x):
+    a = _at_most(np.abs(x), _numbers(x).far)
+    out = np.where(a < 0.75, _erf_near(a), 1 - _erfcx(a) * _exp_of_square(a, -1))
+    return np.copysign(out, x)
+
+
+def erfc(x):
+    a = _at_most(np.abs(x), _numbers(x).far)
+    tail = np.where(a < 0.5, 1 - _erf_near(a), _erfcx(a) * _exp_of_square(a, -1))
+    return np.where(x < 0, 2 - tail, tail)
+
+
+def ndtr(x):
+    return _normal(x)[0]
+
+
+def gelu_terms(x):
+    return x * ndtr(x)
+
+
+def gelu_slope(x):
+    chance, e = _normal(x)
+    return chance + x * (_DENSITY_AT_0 * e)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def curve(function, general):
+    """The forward of a row: of single and double precision `function`, of any other dtype `general`."""
+
+    def forward(*operands):
+        dtype = np.result_type(*operands)
+        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
+            return general(*operands)
+        native = np.float32 if dtype.itemsize == 4 else np.float64
+        with np.errstate(all="ignore"):  # of what is computed and not chosen
+            return function(*[np.asarray(x, native) for x in operands])
+
+    return forward
