@@ -17,7 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 WHOLE = 200_000  # arrays of more elements are compared by a sample and their sum
-SETTLE_SECONDS = 0.1  # the longest wait for threads that spin
+SETTLE_SECONDS = 0.2  # the longest wait for threads that spin
+NAP_SECONDS = 0.01  # the kernel may count a thread's time only at every tick, of 4 ms say
 
 
 class Job(NamedTuple):
@@ -100,9 +101,9 @@ def settle():
     end = time.perf_counter() + SETTLE_SECONDS
     before = time.process_time()
     while time.perf_counter() < end:
-        time.sleep(1e-3)
+        time.sleep(NAP_SECONDS)
         now = time.process_time()
-        if now - before < 2e-4:
+        if now - before < NAP_SECONDS / 20:
             return
         before = now
 
