@@ -287,6 +287,27 @@ void **fg_run_peek(fg_run *run, fg_edge edge);
 bool fg_run_needs(fg_run *run, fg_edge edge);
 /* Whether `node` was given to fg_run_want. To be asked from `apply`. */
 bool fg_run_wanted(fg_run *run, fg_node *node);
+/* How the vjp of an elementwise operation is computed: results are outputs of a program, inputs of it, or constants. */
+enum { FG_COMPUTED = 0, FG_INPUT = 1, FG_CONST = 2 };
+typedef struct fg_vjp {
+    const fg_program *programs[2]; /* for float32 and float64; NULL: not to be had */
+    uint8_t ninputs, ncomputed, nresults;
+    bool gives_g;                 /* a result is the cotangent itself, which no other result may then overwrite */
+    bool ready[2];                /* whether the program of that type, if there is one, was looked for */
+    int8_t sources[8];            /* of each input: which saved value; negative: the cotangent */
+    uint8_t kinds[4], numbers[4]; /* of each result: FG_COMPUTED, ... and which */
+    uint8_t edges[4];             /* which operand each result belongs to */
+    bool truths[8];               /* an input is of bools */
+    double consts[4];             /* of results that are FG_CONST */
+} fg_vjp;
+/* Whether all that the vjp reads is there: the cotangent g, float32 or float64, and what a node saved, not written since. */
+bool fg_vjp_suits(const fg_vjp *vjp, fg_array *const *saved, const uint32_t *versions, const fg_array *g);
+/* The program's inputs (borrowed) and room for its outputs, one of which may be g itself. */
+fg_status fg_vjp_begin(const fg_vjp *vjp, fg_array *const *saved, fg_array *g, fg_array **inputs, fg_array **outputs);
+/* From `apply`, once the program was run: send the results of `node`, summed to their operands' shapes by g's loop `add`. */
+fg_status fg_vjp_end(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved,
+                     fg_array *const *inputs, fg_array **outputs_take, fg_array *g_take, const fg_loop *add);
+
 /* Instead of fg_run_go: whether the seeded nodes lead to a leaf other than along the `ends`. */
 fg_status fg_run_beyond(fg_run *run, const fg_edge *ends, size_t count, bool *found);
 /* Drops whatever is left and gives every claimed node back. */

@@ -109,16 +109,21 @@ static void run_steps(const fg_program *p, const registers *regs, intptr_t n) {
 }
 
 /* Values of no dimensions: as NumPy passes them, operands with stride 0 and results with their size. */
-static void run_single(const fg_program *p, registers *regs, fg_array *const *inputs, fg_array *const *outputs) {
+static void run_single(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs) {
+    char *at[FG_MAXREGS];
+    double temporaries[FG_MAXREGS][2]; /* 16 bytes each: room for any itemsize */
     const fg_step *end = p->steps + p->nsteps;
-    for (int k = 0; k < p->ninputs; k++) regs->at[k] = inputs[k]->data;
-    for (int k = 0; k < p->noutputs; k++) regs->at[first_output(p) + k] = outputs[k]->data;
+    int r = 0;
+    for (int k = 0; k < p->ninputs; k++) at[r++] = inputs[k]->data;
+    for (int k = 0; k < p->nconsts; k++) at[r++] = p->consts + 16 * k;
+    for (int k = 0; k < p->ntemps; k++) at[r++] = (char *)temporaries[k];
+    for (int k = 0; k < p->noutputs; k++) at[r++] = outputs[k]->data;
     for (const fg_step *step = p->steps; step < end; step++) {
         const intptr_t n = 1;
         char *args[5];
         intptr_t strides[5] = {0};
-        for (int k = 0; k < step->nin; k++) args[k] = regs->at[step->in[k]];
-        args[step->nin] = regs->at[step->out];
+        for (int k = 0; k < step->nin; k++) args[k] = at[step->in[k]];
+        args[step->nin] = at[step->out];
         strides[step->nin] = p->itemsize[step->out];
         step->loop.fn(args, &n, strides, step->loop.data);
     }
@@ -285,25 +290,29 @@ static void run_shared(const fg_program *p, fg_array *const *inputs, fg_array *c
     }
 }
 
-void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs) {
+static void run_alone(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t n) {
     char memory[SCRATCH_BYTES + FG_LINE];
     registers regs;
-    const intptr_t n = p->noutputs ? outputs[0]->size : 0;
-    if (n == 0) return;
-    if (n >= FG_GRAIN && (!p->foreign || fg_share_foreign)) {
-        run_shared(p, inputs, outputs, n);
-        return;
-    }
     const intptr_t length = n < p->block ? n : p->block;
     char *scratch = memory + (-(uintptr_t)memory & (FG_LINE - 1));
     scratch = place_own(p, &regs, scratch, length);
-    if (outputs[0]->ndim == 0) {
-        run_single(p, &regs, inputs, outputs);
-    } else if (place_flat(p, &regs, inputs, outputs, n)) {
+    if (place_flat(p, &regs, inputs, outputs, n)) {
         run_flat(p, &regs, n);
     } else {
         fg_walk w;
         begin_walk(p, &w, inputs, outputs);
         run_walk(p, &regs, &w, scratch, length);
+    }
+}
+
+void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs) {
+    const intptr_t n = p->noutputs ? outputs[0]->size : 0;
+    if (n == 0) return;
+    if (outputs[0]->ndim == 0) {
+        run_single(p, inputs, outputs);
+    } else if (n >= FG_GRAIN && (!p->foreign || fg_share_foreign)) {
+        run_shared(p, inputs, outputs, n);
+    } else {
+        run_alone(p, inputs, outputs, n);
     }
 }

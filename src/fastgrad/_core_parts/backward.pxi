@@ -2,10 +2,12 @@
 # cotangents are computed. A cotangent is an fg_array, or an object: with create_graph a Tensor, and in a batched run
 # a value that stands for many.
 
+@cython.freelist(4)
 cdef class Backward:
     """The state of one run."""
 
     cdef bint create_graph, keep
+    cdef bint plain          # bare arrays into all leaves: what most runs are
     cdef bint objects        # cotangents are Python objects, not bare arrays
     cdef bint accumulates    # into .grad; not so in `grad`
     cdef bint restricted     # to what leads to some inputs
@@ -15,18 +17,29 @@ cdef class Backward:
 
 
 cdef fg_status run_apply(void* context, fg_run* run, fg_node* n, void** grads) noexcept:
-    cdef Backward b = <Backward>context
+    # Cython readies itself for what a `try` may catch, which costs more than a node: errors are fetched afterwards
+    cdef int failed
+    if n.seq == FG_SEQ_LEAF:
+        failed = (<int (*)(Backward, fg_run*, fg_node*, void**) noexcept>apply_leaf)(<Backward>context, run, n, grads)
+    else:
+        failed = (<int (*)(Backward, fg_run*, Node, void**) noexcept>apply_node)(
+            <Backward>context, run, <Node>container(n), grads)
+    return FG_OK if failed == 0 else raised(<Backward>context)
+
+
+cdef fg_status raised(Backward b) noexcept:
+    """Keep the error that is set."""
     try:
-        if n.seq == FG_SEQ_LEAF:
-            apply_leaf(b, run, n, &grads[0])
-        else:
-            apply_node(b, run, node_of(n), grads)
-        return FG_OK
+        raise_set()
     except SendFailed:
-        return FG_RAISED
+        pass
     except BaseException as error:
         b.error = error
-        return FG_RAISED
+    return FG_RAISED
+
+
+cdef int raise_set() except -1:
+    return -1
 
 
 cdef fg_status run_poll(void* context) noexcept:
@@ -140,9 +153,7 @@ cdef object private(Backward b, void* grad):
     if b.objects:
         return <object>grad
     a = <fg_array*>grad
-    if fg_array_unshared(a) and a.flags & FG_CONTIGUOUS:
-        return tracked(new_tensor(fg_array_keep(a)))
-    return tracked(new_tensor(copy_of(a)))
+    return new_tensor(fg_array_keep(a) if fg_array_unshared(a) and a.flags & FG_CONTIGUOUS else copy_of(a))
 
 
 cdef Tensor tracked(Tensor t):
@@ -227,8 +238,9 @@ cdef int set_grad(Tensor t, Tensor g) except -1:
     """``t.grad = g``, which with a graph may close a cycle."""
     t._grad = g
     g.is_grad = True
-    track(t)
-    track(g)
+    if g.node is not None or g.view is not None or t.node is not None:
+        track(t)
+        track(g)
     if g.node is not None:
         show_below(g.node)
     return 0
@@ -263,6 +275,11 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     """Hooks, captures, then the vjp. Consumes `grads`."""
     cdef uint32_t i
     cdef bint needed = False, busy = False, special = b.objects or anomaly
+    if node.vjp != NULL and node.extra is None and b.plain and not special and is_light(node, <fg_array*>grads[0]):
+        apply_light(run, node, grads)
+        if not b.keep:
+            release_saved(node)
+        return 0
     try:
         for i in range(node.n.nin):
             if fg_run_needs(run, node.n.edges[i]):
@@ -301,6 +318,29 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
                 drop(b, grads[i])
                 grads[i] = NULL
     return 0
+
+
+cdef inline bint is_light(Node node, fg_array* g) noexcept:
+    """Whether the vjp is a program on few elements, which nothing in Python sees and no other thread comes between."""
+    return direct and node.direct and g != NULL and g.size < RELEASE_GIL and not node.freed \
+        and fg_vjp_suits(node.vjp, node.saved, node.versions, g)
+
+
+cdef int apply_light(fg_run* run, Node node, void** grads) except -1:
+    """`apply_program` without what only large arrays need."""
+    cdef fg_array* g = <fg_array*>grads[0]
+    cdef fg_array* inputs[8]
+    cdef fg_array* outputs[4]
+    cdef const fg_vjp* vjp = node.vjp
+    cdef const fg_program* p = vjp.programs[g.dtype - FG_FLOAT32]
+    grads[0] = NULL
+    if fg_vjp_begin(vjp, node.saved, g, inputs, outputs) != FG_OK:
+        fg_array_drop(g)
+        raise MemoryError
+    if vjp.ncomputed:
+        fg_program_run(p, inputs, outputs)
+    sent(fg_vjp_end(vjp, run, &node.n, node.saved, inputs, outputs, g, add_loop(g.dtype)))
+    return 0 if vjp.ncomputed == 0 or not p.foreign or PyErr_Occurred() == NULL else -1
 
 
 cdef inline bint none_of(Node node, void** grads) noexcept:
@@ -376,8 +416,12 @@ cdef str operand_name(Row row, int i):
 
 
 cdef inline int send(fg_run* run, fg_edge edge, void* grad_take) except -1:
-    """Pass a cotangent on; what failed there is raised from here by way of the run."""
-    cdef fg_status status = fg_run_send(run, edge, grad_take)
+    """Pass a cotangent on."""
+    return sent(fg_run_send(run, edge, grad_take))
+
+
+cdef inline int sent(fg_status status) except -1:
+    """What failed where a cotangent was sent is raised from here by way of the run."""
     if status == FG_NOMEM:
         raise MemoryError
     if status != FG_OK:
@@ -415,8 +459,8 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
                 if fg_run_needs(run, node.n.edges[i]):
                     mask |= 1u << i
             f = row.formula(mask)
-            if f is not None and suits(f, node, g):
-                return apply_program(run, node, f, grads, mask)
+            if f is not None and has_program(f, g) and fg_vjp_suits(&f.vjp, node.saved, node.versions, g):
+                return apply_program(run, node, f, grads)
         elif row.rowwise:
             if node.direct and rows_vjp(run, node, g):
                 return 0
@@ -443,79 +487,27 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
     return formula_arrays(run, node, grads)
 
 
-cdef bint suits(Formula f, Node node, fg_array* g) noexcept:
-    """Whether every value the program reads is there in the type it expects."""
-    cdef int i, source
-    cdef fg_array* a
-    for i in range(f.ninputs):
-        source = f.sources[i]
-        a = g if source == G else node.saved[node.n.nin if source == OUT else source]
-        if a == NULL or a.data == NULL or not a.flags & FG_ALIGNED:
-            return False
-        if a.dtype != (FG_BOOL if f.input_kinds[i] == c"?" else g.dtype):
-            return False
-    return True
+cdef inline bint has_program(Formula f, fg_array* g) except? True:
+    """Whether the vjp can be run on the core, now that it is asked for."""
+    return f.ncomputed == 0 or compiled_for(f, g.dtype) != NULL
 
 
-cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads, unsigned int mask) except -1:
+cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads) except -1:
     """Run the vjp's program and send its results."""
     cdef fg_array* g = grads[0]
     cdef fg_array* inputs[8]
     cdef fg_array* outputs[4]
-    cdef fg_array* results[4]
-    cdef fg_program* p = compiled_for(f, g.dtype)
-    cdef int i, k = 0, made = 0
-    cdef double value
-    if p == NULL and f.ncomputed:
-        return formula_arrays(run, node, grads)
-    for i in range(f.ninputs):
-        inputs[i] = g if f.sources[i] == G else node.saved[node.n.nin if f.sources[i] == OUT else f.sources[i]]
-    try:
-        for i in range(f.ncomputed):
-            if p.reuse_output == i and not f.gives_g and fg_array_unshared(g) and g.flags & FG_CONTIGUOUS:
-                outputs[i] = fg_array_keep(g)
-            else:
-                outputs[i] = new_like(g)
-            made += 1
-        if made:
-            run_program(f, p, inputs, outputs, g.size)
-        for i in range(node.n.nin):
-            if not mask >> i & 1:
-                continue
-            if f.result_kind[k] == COMPUTED:
-                results[k] = fg_array_keep(outputs[f.result_arg[k]])
-            elif f.result_kind[k] == INPUT:
-                results[k] = fg_array_keep(inputs[f.result_arg[k]])
-                if not same_shape(results[k], g):
-                    results[k] = spread_take(results[k], g)
-            else:
-                value = f.program.consts[f.result_arg[k]]
-                results[k] = filled(g, value)
-            k += 1
-    finally:
-        for i in range(made):
-            fg_array_drop(outputs[i])
-    fg_array_drop(g)
+    cdef fg_status status = fg_vjp_begin(&f.vjp, node.saved, g, inputs, outputs)
+    if status != FG_OK:
+        raise MemoryError
+    if f.ncomputed:
+        try:
+            run_program(f, f.compiled[g.dtype - FG_FLOAT32], inputs, outputs, g.size)
+        except BaseException:
+            let_go(f.ncomputed, outputs)
+            raise
     grads[0] = NULL
-    made = k
-    k = 0
-    try:
-        for i in range(node.n.nin):
-            if mask >> i & 1:
-                k += 1
-                send_fitted(run, node, i, results[k - 1])
-    finally:
-        for i in range(k, made):
-            fg_array_drop(results[i])
-    return 0
-
-
-cdef fg_array* spread_take(fg_array* a_take, fg_array* like) except NULL:
-    """`a` broadcast to like's shape, as memory of its own."""
-    cdef fg_array* r = new_like(like)
-    fg_copy(r, a_take)
-    fg_array_drop(a_take)
-    return r
+    return sent(fg_vjp_end(&f.vjp, run, &node.n, node.saved, inputs, outputs, g, add_loop(g.dtype)))
 
 
 cdef fg_array* filled(fg_array* like, double value) except NULL:

@@ -8,7 +8,7 @@ from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
-from libc.stdint cimport intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int8_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcpy, memset, strcpy
 
 cimport numpy as cnp
@@ -228,6 +228,21 @@ cdef extern from "fg.h" nogil:
         void (*drop)(void*) noexcept
         fg_status (*poll)(void*) noexcept
         c_bool (*hungry)(fg_node*) noexcept
+    enum:
+        FG_COMPUTED
+        FG_INPUT
+        FG_CONST
+    ctypedef struct fg_vjp:
+        const fg_program* programs[2]
+        uint8_t ninputs, ncomputed, nresults
+        c_bool gives_g
+        c_bool ready[2]
+        int8_t sources[8]
+        uint8_t kinds[4]
+        uint8_t numbers[4]
+        uint8_t edges[4]
+        c_bool truths[8]
+        double consts[4]
     fg_run* fg_run_new(const fg_run_ops*, void*)
     void fg_run_free(fg_run*)
 
@@ -241,6 +256,10 @@ cdef extern from "fg.h":
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)
+    c_bool fg_vjp_suits(const fg_vjp*, fg_array** saved, const uint32_t* versions, const fg_array* g)
+    fg_status fg_vjp_begin(const fg_vjp*, fg_array** saved, fg_array* g, fg_array** inputs, fg_array** outputs)
+    fg_status fg_vjp_end(const fg_vjp*, fg_run*, const fg_node*, fg_array** saved, fg_array** inputs,
+                         fg_array** outputs_take, fg_array* g_take, const fg_loop* add)
     bint fg_run_wanted(fg_run*, fg_node*)
 
 # From how many elements on it pays to let other threads run meanwhile.

@@ -28,11 +28,12 @@ cdef class Node:
     cdef fg_edge edges_[2]
     cdef fg_array* saved_[3]
     cdef uint32_t versions_[3]
-    cdef bint freed, direct
+    cdef c_bool freed, direct
+    cdef c_bool release_later # when the runs that are busy with it are done
+    cdef c_bool shown         # to the cycle collector
+    cdef c_bool shown_below   # and so are all the nodes it leads to
     cdef int busy             # runs that are computing its vjp now; a loop lets other threads run meanwhile
-    cdef bint release_later   # when they are done
-    cdef bint shown           # to the cycle collector
-    cdef bint shown_below     # and so are all the nodes it leads to
+    cdef const fg_vjp* vjp    # its row's, for the operands that want a gradient; NULL where it is no program
     cdef fg_array** saved     # nin operands, then the result; NULL: shape and dtype of the result
     cdef uint32_t* versions
     cdef Row row

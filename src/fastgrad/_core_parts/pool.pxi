@@ -76,6 +76,7 @@ cdef bint clean_node(Node node) noexcept:
     release_saved(node)
     release_edges(node)
     node.options = None
+    node.vjp = NULL
     node.freed = node.direct = node.release_later = False
     node.busy = 0
     node.shown = node.shown_below = False

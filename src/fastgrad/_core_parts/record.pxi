@@ -217,6 +217,7 @@ cdef object apply_single(Row row, Tensor x, fg_array* p):
                 return out
         node = new_node(row, 1, 1)
         node.direct = out.a.dtype == p.dtype
+        node.vjp = &f.vjp
         link_tensor(node, 0, x)
         if f.reads or not node.direct:
             save(node, 0, p)
@@ -289,6 +290,7 @@ cdef object apply_pair(Row row, object x, object y, fg_array* p, fg_array* q):
             return out
     node = new_node(row, 2, 1)
     node.direct = out.a.dtype == p.dtype
+    node.vjp = &f.vjp
     keep_operand(node, 0, p, out.a, f.reads & 1, mask & 1)
     keep_operand(node, 1, q, out.a, f.reads & 2, mask & 2)
     if mask & 1:
@@ -555,6 +557,8 @@ cdef Node make_node(Row row, tuple operands, fg_array** arrays, unsigned int mas
         else:
             reads, reads_out = 0xFFFFFFFF, True
     node.direct = is_direct and f is not None
+    if f is not None:
+        node.vjp = &f.vjp
     for i in range(nin):
         x = operands[i]
         read = reads >> (i if i < 31 else 31) & 1

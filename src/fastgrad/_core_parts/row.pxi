@@ -44,16 +44,13 @@ cdef class Formula:
 
     cdef object program           # a _trace.Program
     cdef fg_program* compiled[2]
-    cdef bint tried[2]
+    cdef fg_vjp vjp               # of a vjp's formula: what the core is told of it
     cdef int ninputs, nresults, ncomputed
     cdef int sources[8]           # of each input: G, OUT or the operand's number
-    cdef char input_kinds[8]
-    cdef int result_kind[4]       # COMPUTED, INPUT or CONST
-    cdef int result_arg[4]        # number of the computed output, of the input or of the constant
+    cdef bint tried[2]
     cdef unsigned int reads       # bit i: operand i
     cdef bint reads_out
     cdef bint along_rows          # some steps reduce
-    cdef bint gives_g             # a result is the cotangent itself, which no other result may then overwrite
 
     def __dealloc__(self):
         fg_program_free(self.compiled[0])
@@ -63,9 +60,6 @@ cdef enum:
     G = -1
     OUT = -2
     COUNT = -3
-    COMPUTED = 0
-    INPUT = 1
-    CONST = 2
 
 
 cdef Formula make_formula(object program, tuple operands):
@@ -84,7 +78,8 @@ cdef Formula make_formula(object program, tuple operands):
     for i in range(f.ninputs):
         name = program.inputs[i]
         f.sources[i] = operands.index(name) if name in operands else {"g": G, "out": OUT, "count": COUNT}[name]
-        f.input_kinds[i] = ord(program.kinds[i])
+        f.vjp.truths[i] = program.kinds[i] == "?"
+        f.vjp.sources[i] = len(operands) if f.sources[i] == OUT else f.sources[i]
         if f.sources[i] == OUT:
             f.reads_out = True
         elif f.sources[i] >= 0:
@@ -94,13 +89,15 @@ cdef Formula make_formula(object program, tuple operands):
     for i in range(f.nresults):
         register = program.outputs[i]
         if register < f.ninputs:
-            f.result_kind[i], f.result_arg[i] = INPUT, register
+            f.vjp.kinds[i], f.vjp.numbers[i] = FG_INPUT, register
             if f.sources[register] == G:
-                f.gives_g = True
+                f.vjp.gives_g = True
         elif register < f.ninputs + len(program.consts):
-            f.result_kind[i], f.result_arg[i] = CONST, register - f.ninputs
+            f.vjp.kinds[i], f.vjp.consts[i] = FG_CONST, program.consts[register - f.ninputs]
         else:
-            f.result_kind[i], f.result_arg[i] = COMPUTED, computed.index(register)
+            f.vjp.kinds[i], f.vjp.numbers[i] = FG_COMPUTED, computed.index(register)
+    f.vjp.ninputs, f.vjp.ncomputed, f.vjp.nresults = f.ninputs, f.ncomputed, f.nresults
+    f.vjp.ready[0] = f.vjp.ready[1] = f.ncomputed == 0
     return f
 
 
@@ -123,8 +120,9 @@ cdef fg_program* compiled_for(Formula f, int code) except? NULL:
         if f.tried[slot]:  # by another thread, meanwhile
             fg_program_free(p)
         else:
-            f.compiled[slot] = p
+            f.compiled[slot] = f.vjp.programs[slot] = p
             f.tried[slot] = True
+            f.vjp.ready[slot] = f.ncomputed == 0 or p != NULL
     return f.compiled[slot]
 
 
@@ -234,12 +232,20 @@ cdef class Row:
 
     cdef Formula formula(self, unsigned int mask):
         """The vjp's program for the wanted operands, traced when first asked for; None if there is none."""
+        cdef Formula f
+        cdef int i, k = 0
         if mask >= 8:
             return None
         if not self.traced[mask]:
             wanted = tuple([bool(mask >> i & 1) for i in range(self.nin)])
             try:
-                self.formulas[mask] = make_formula(vjp_program(self.op, wanted, self.options), self.op.operands)
+                f = make_formula(vjp_program(self.op, wanted, self.options), self.op.operands)
+                if f is not None:
+                    for i in range(self.nin):
+                        if wanted[i]:
+                            f.vjp.edges[k] = i
+                            k += 1
+                self.formulas[mask] = f
             except NotElementwise:
                 pass
             self.traced[mask] = True  # only now: tracing is Python, and another thread may come by
@@ -276,7 +282,7 @@ cdef class Row:
             try:
                 row.forward = make_formula(forward_program(self.op, options), self.op.operands)
                 row.fused = row.derived and row.forward is not None and self.nin <= 3 \
-                    and row.forward.result_kind[0] == COMPUTED and row.formula((1 << self.nin) - 1) is not None
+                    and row.forward.vjp.kinds[0] == FG_COMPUTED and row.formula((1 << self.nin) - 1) is not None
             except NotElementwise:
                 pass
             if self.variants is None or len(self.variants) >= 64:

@@ -58,7 +58,7 @@ cdef object along_rows(Row row, Tensor x, fg_array* a, Lines* lines, dict option
     cdef Node node
     cdef fg_program* p
     cdef int i
-    if f is None or f.nresults != 1 or f.result_kind[0] != COMPUTED:
+    if f is None or f.nresults != 1 or f.vjp.kinds[0] != FG_COMPUTED:
         return None
     p = compiled_for(f, a.dtype)
     if p == NULL:
@@ -130,7 +130,7 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
     cdef Lines lines
     cdef int i
     cdef bint mine = fg_array_unshared(g)
-    if f is None or f.result_kind[0] != COMPUTED or g.dtype != like.dtype:
+    if f is None or f.vjp.kinds[0] != FG_COMPUTED or g.dtype != like.dtype:
         return False
     p = compiled_for(f, g.dtype)
     if p == NULL or not find_lines(like, (<dict>node.options)["axis"], &lines):

@@ -307,6 +307,9 @@ cdef class Tensor(_TensorBase, RowMethods):
 
     def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
         """Add to each leaf's `grad` the gradient of this Tensor; see `fastgrad.autograd.backward`."""
+        if create_graph is False and inputs is None:
+            if run_alone(self, gradient, False if retain_graph is None else retain_graph):
+                return
         backward(self, (gradient,), retain_graph, create_graph, inputs)
 
     def detach(self):
