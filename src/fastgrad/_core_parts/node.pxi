@@ -29,7 +29,7 @@ cdef class Node:
     cdef fg_array* saved_[3]
     cdef uint32_t versions_[3]
     cdef c_bool freed, direct
-    cdef c_bool release_later # when the runs that are busy with it are done
+    cdef c_bool release_later  # when the runs that are busy with it are done
     cdef c_bool shown         # to the cycle collector
     cdef c_bool shown_below   # and so are all the nodes it leads to
     cdef int busy             # runs that are computing its vjp now; a loop lets other threads run meanwhile

@@ -136,7 +136,9 @@ cdef bint run_alone(Tensor root, object gradient, bint keep) except? True:
         if root.a.size != 1:
             return False
         g = filled(root.a, 1.0)
-    elif is_tensor(gradient) and (<Tensor>gradient).a.dtype == root.a.dtype and same_shape((<Tensor>gradient).a, root.a):
+    elif not is_tensor(gradient):
+        return False
+    elif (<Tensor>gradient).a.dtype == root.a.dtype and same_shape((<Tensor>gradient).a, root.a):
         g = fg_array_keep((<Tensor>gradient).a)
     else:
         return False
