@@ -121,7 +121,32 @@ static void copy_flat(void *context, intptr_t first, intptr_t last) {
     memcpy(j->to->data + skip, j->from + skip, (size_t)(last - first) * size);
 }
 
+/* Where the innermost axis of `to` is not that of `from`, put the latter next to it, for both to be walked at once. */
+static bool turn_axes(fg_walk *w) {
+    int best = 0;
+    for (int i = 1; i < w->ndim; i++) {
+        const intptr_t stride = fg_magnitude(w->strides[i][1]);
+        if (stride && stride < fg_magnitude(w->strides[best][1])) best = i;
+    }
+    if (best == 0) return false;
+    const intptr_t n = w->shape[best], to = w->strides[best][0], from = w->strides[best][1];
+    w->shape[best] = w->shape[1];
+    memcpy(w->strides[best], w->strides[1], 2 * sizeof(intptr_t));
+    w->shape[1] = n;
+    w->strides[1][0] = to;
+    w->strides[1][1] = from;
+    w->group = 2;
+    return true;
+}
+
 static void copy_walk(fg_walk *w, size_t itemsize) {
+    if (turn_axes(w)) {
+        const intptr_t *i = w->strides[0], *j = w->strides[1];
+        do {
+            fg_turn(w->at[0], i[0], j[0], w->at[1], i[1], j[1], w->shape[0], w->shape[1], itemsize);
+        } while (fg_walk_next(w));
+        return;
+    }
     do {
         fg_move(w->at[0], w->strides[0][0], w->at[1], w->strides[0][1], w->run, itemsize);
     } while (fg_walk_next(w));

@@ -2,6 +2,9 @@
 #include "walk.h"
 
 #include <string.h>
+#if defined(__SSE2__) || defined(_M_X64)
+#include <emmintrin.h>
+#endif
 
 /* Rows of this length need no copying together if they are contiguous as they are. */
 enum { LONG_ROW = 128 };
@@ -227,10 +230,34 @@ static void cursor_next_row(fg_cursor *c, const fg_walk *w, int k) {
     }
 }
 
+/* Whole rows, which lie across the memory of array k, to or from `buffer`: how many there were, of at most n elements. */
+static intptr_t cursor_turn(fg_cursor *c, const fg_walk *w, int k, char *buffer, intptr_t n, size_t itemsize,
+                            bool gather) {
+    const intptr_t row = w->shape[0], *inner = w->strides[0], *outer = w->strides[1];
+    const intptr_t dense = (intptr_t)itemsize;
+    if (w->group < 2 || c->index[0] || n < 2 * row || fg_magnitude(outer[k]) >= fg_magnitude(inner[k])) return 0;
+    const intptr_t left = w->shape[1] - c->index[1], count = n / row < left ? n / row : left;
+    if (gather) {
+        fg_turn(buffer, dense, row * dense, c->at, inner[k], outer[k], row, count, itemsize);
+    } else {
+        fg_turn(c->at, outer[k], inner[k], buffer, row * dense, dense, count, row, itemsize);
+    }
+    c->at += (count - 1) * outer[k];
+    c->index[1] += count - 1;
+    cursor_next_row(c, w, k);
+    return count;
+}
+
 static void cursor_move(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize, bool gather) {
     const intptr_t stride = w->strides[0][k], dense = (intptr_t)itemsize;
     char *buffer = c->buffer;
     while (n) {
+        const intptr_t turned = w->shape[0] * cursor_turn(c, w, k, buffer, n, itemsize, gather);
+        if (turned) {
+            buffer += turned * dense;
+            n -= turned;
+            continue;
+        }
         const intptr_t left = w->shape[0] - c->index[0], count = n < left ? n : left;
         if (gather) {
             fg_move(buffer, dense, c->at, stride, count, itemsize);
@@ -251,6 +278,73 @@ void fg_cursor_gather(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t 
 
 void fg_cursor_scatter(fg_cursor *c, const fg_walk *w, int k, intptr_t n, size_t itemsize) {
     cursor_move(c, w, k, n, itemsize, false);
+}
+
+/* Tiles of a line by a line: what a line of one array is read for is written to a few lines of the other. */
+enum { TILE = FG_LINE / 4 };
+
+#if defined(__SSE2__) || defined(_M_X64)
+#define HAVE_TILES 1
+/* Shuffles only move bits, whatever their type is called. */
+
+static void turn_tile_4(char *to, intptr_t to_j, const char *from, intptr_t from_i) {
+    for (int j = 0; j < TILE; j += 4) {
+        for (int i = 0; i < TILE; i += 4) {
+            const char *source = from + i * from_i + 4 * j;
+            char *target = to + j * to_j + 4 * i;
+            __m128 a = _mm_loadu_ps((const float *)source), b = _mm_loadu_ps((const float *)(source + from_i));
+            __m128 c = _mm_loadu_ps((const float *)(source + 2 * from_i));
+            __m128 d = _mm_loadu_ps((const float *)(source + 3 * from_i));
+            _MM_TRANSPOSE4_PS(a, b, c, d);
+            _mm_storeu_ps((float *)target, a);
+            _mm_storeu_ps((float *)(target + to_j), b);
+            _mm_storeu_ps((float *)(target + 2 * to_j), c);
+            _mm_storeu_ps((float *)(target + 3 * to_j), d);
+        }
+    }
+}
+
+static void turn_tile_8(char *to, intptr_t to_j, const char *from, intptr_t from_i) {
+    for (int j = 0; j < TILE / 2; j += 2) {
+        for (int i = 0; i < TILE / 2; i += 2) {
+            const char *source = from + i * from_i + 8 * j;
+            char *target = to + j * to_j + 8 * i;
+            const __m128d a = _mm_loadu_pd((const double *)source);
+            const __m128d b = _mm_loadu_pd((const double *)(source + from_i));
+            _mm_storeu_pd((double *)target, _mm_unpacklo_pd(a, b));
+            _mm_storeu_pd((double *)(target + to_j), _mm_unpackhi_pd(a, b));
+        }
+    }
+}
+#else
+#define HAVE_TILES 0
+static void turn_tile_4(char *to, intptr_t to_j, const char *from, intptr_t from_i) {
+    (void)to, (void)to_j, (void)from, (void)from_i;
+}
+static void turn_tile_8(char *to, intptr_t to_j, const char *from, intptr_t from_i) {
+    (void)to, (void)to_j, (void)from, (void)from_i;
+}
+#endif
+
+void fg_turn(char *to, intptr_t to_i, intptr_t to_j, const char *from, intptr_t from_i, intptr_t from_j, intptr_t ni,
+             intptr_t nj, size_t itemsize) {
+    const intptr_t size = (intptr_t)itemsize, tile = itemsize < 8 ? TILE : TILE / 2;
+    const bool dense = HAVE_TILES && to_i == size && from_j == size && (size == 4 || size == 8);
+    for (intptr_t j0 = 0; j0 < nj; j0 += tile) {
+        const intptr_t count_j = nj - j0 < tile ? nj - j0 : tile;
+        for (intptr_t i0 = 0; i0 < ni; i0 += tile) {
+            const intptr_t count_i = ni - i0 < tile ? ni - i0 : tile;
+            const char *source = from + i0 * from_i + j0 * from_j;
+            char *target = to + i0 * to_i + j0 * to_j;
+            if (dense && count_i == tile && count_j == tile) {
+                (size == 4 ? turn_tile_4 : turn_tile_8)(target, to_j, source, from_i);
+                continue;
+            }
+            for (intptr_t j = 0; j < count_j; j++, source += from_j, target += to_j) {
+                fg_move(target, to_i, source, from_i, count_i, itemsize);
+            }
+        }
+    }
 }
 
 /* memcpy of a fixed size is one load and one store, and needs no alignment. */

@@ -71,6 +71,10 @@ fg_array *fg_array_new_ordered(int ndim, const intptr_t *shape, const int *order
 /* Move n elements of itemsize bytes. */
 void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_stride, intptr_t n, size_t itemsize);
 
+/* Move ni by nj elements, where neighbours in `to` are those along i and neighbours in `from` those along j. */
+void fg_turn(char *to, intptr_t to_i, intptr_t to_j, const char *from, intptr_t from_i, intptr_t from_j, intptr_t ni,
+             intptr_t nj, size_t itemsize);
+
 static inline intptr_t fg_magnitude(intptr_t stride) { return stride < 0 ? -stride : stride; }
 
 #endif
