@@ -112,6 +112,43 @@ static void run_gathered(const fg_loop *loop, fg_walk *w, fg_array *const *args)
     } while (fg_walk_next(w));
 }
 
+/* A walk of arrays that lie across one another. */
+static void run_strips(const fg_loop *loop, fg_walk *w, fg_array *const *args) {
+    char scratch[SCRATCH_BYTES], *buffers[FG_MAXARGS] = {NULL}, *at[FG_MAXARGS];
+    char *unused = scratch + (-(uintptr_t)scratch & (FG_LINE - 1));
+    intptr_t bytes = 0, strides[FG_MAXARGS];
+    for (int k = 0; k < w->nargs; k++) bytes += w->turned >> k & 1 ? FG_STRIP * (intptr_t)args[k]->itemsize : 0;
+    const intptr_t width = (SCRATCH_BYTES - FG_LINE) / bytes & ~(intptr_t)(FG_STRIP - 1);
+    for (int k = 0; k < w->nargs; k++) {
+        strides[k] = w->turned >> k & 1 ? (intptr_t)args[k]->itemsize : w->strides[0][k];
+        if (!(w->turned >> k & 1)) continue;
+        buffers[k] = unused;
+        unused += FG_STRIP * width * strides[k];
+    }
+    do {
+        fg_strip s = {0, 0, 0, 0};
+        while (fg_strip_next(&s, w, width)) {
+            for (int k = 0; k < w->nargs; k++) {
+                if (buffers[k]) fg_strip_gather(&s, w, k, buffers[k], args[k]->itemsize);
+            }
+            for (intptr_t i = 0; i < s.rows; i++) {
+                for (int k = 0; k < w->nargs; k++) at[k] = fg_strip_at(&s, w, k, i, buffers[k], args[k]->itemsize);
+                loop->fn(at, &s.columns, strides, loop->data);
+            }
+        }
+    } while (fg_walk_next(w));
+}
+
+static void run_grouped(const fg_loop *loop, fg_walk *w, fg_array *const *args) {
+    if (w->turned) {
+        run_strips(loop, w, args);
+    } else if (w->buffered) {
+        run_gathered(loop, w, args);
+    } else {
+        run_rows(loop, w);
+    }
+}
+
 /* What the threads share of one call. */
 typedef struct job {
     const fg_loop *loop;
@@ -126,11 +163,7 @@ static void run_part(void *context, intptr_t first, intptr_t last) {
     const job *j = context;
     fg_walk w;
     fg_walk_cut(&w, j->walk, j->axis, first, last);
-    if (w.buffered) {
-        run_gathered(j->loop, &w, j->args);
-    } else {
-        run_rows(j->loop, &w);
-    }
+    run_grouped(j->loop, &w, j->args);
 }
 
 static void run_range(void *context, intptr_t first, intptr_t last) {
@@ -150,10 +183,8 @@ static void run_walk(const fg_loop *loop, int nargs, fg_array *const *args) {
         const int axis = fg_walk_split(&w, &grain);
         job j = {loop, nargs, args, NULL, &w, axis};
         fg_parallel(run_part, &j, w.shape[axis], grain);
-    } else if (w.buffered) {
-        run_gathered(loop, &w, args);
     } else {
-        run_rows(loop, &w);
+        run_grouped(loop, &w, args);
     }
 }
 

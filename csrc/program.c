@@ -202,9 +202,40 @@ static void run_buffered(const fg_program *p, registers *regs, const fg_walk *w,
     }
 }
 
+/* A walk of arrays that lie across one another, whose buffers, of FG_STRIP times `width` elements, begin at `scratch`. */
+static void run_strips(const fg_program *p, registers *regs, fg_walk *w, char *scratch, intptr_t width) {
+    char *buffers[FG_MAXINOUT] = {NULL};
+    for (int k = 0; k < w->nargs; k++) {
+        const int r = operand_register(p, k);
+        regs->stride[r] = w->strides[0][k];
+        if (!(w->turned >> k & 1)) continue;
+        buffers[k] = scratch;
+        scratch = place(p, regs, r, scratch, FG_STRIP * width);
+    }
+    do {
+        fg_strip s = {0, 0, 0, 0};
+        while (fg_strip_next(&s, w, width)) {
+            for (int k = 0; k < p->ninputs; k++) {
+                if (buffers[k]) fg_strip_gather(&s, w, k, buffers[k], p->itemsize[k]);
+            }
+            for (intptr_t i = 0; i < s.rows; i++) {
+                for (int k = 0; k < w->nargs; k++) {
+                    const int r = operand_register(p, k);
+                    regs->at[r] = fg_strip_at(&s, w, k, i, buffers[k], p->itemsize[r]);
+                }
+                run_steps(p, regs, s.columns);
+            }
+        }
+    } while (fg_walk_next(w));
+}
+
 /* A walk whose buffers, of `length` elements, begin at `scratch`. */
 static void run_walk(const fg_program *p, registers *regs, fg_walk *w, char *scratch, intptr_t length) {
     fg_cursor cursors[FG_MAXINOUT];
+    if (w->turned && length >= FG_STRIP * FG_STRIP) {
+        run_strips(p, regs, w, scratch, length / FG_STRIP & ~(intptr_t)(FG_STRIP - 1));
+        return;
+    }
     for (int k = 0; k < w->nargs; k++) {
         const int r = operand_register(p, k);
         if (w->buffered >> k & 1) {

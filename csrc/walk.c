@@ -117,7 +117,7 @@ void fg_walk_begin(fg_walk *w, int nargs, fg_array *const *args, int whole, int 
     }
     w->group = 1;
     w->run = w->shape[0];
-    w->buffered = 0;
+    w->buffered = w->turned = 0;
     memset(w->index, 0, (size_t)w->ndim * sizeof *w->index);
 }
 
@@ -167,6 +167,21 @@ static bool rows_will_do(const fg_walk *w, uint32_t copied, fg_array *const *arg
     return true;
 }
 
+/* Bits of the operands to be gathered if the walk goes in strips; 0 if it does not. */
+static uint32_t turned_args(const fg_walk *w, int nin, fg_array *const *args) {
+    uint32_t bits = 0;
+    bool across = false;
+    if (w->group != 2 || w->shape[0] < FG_STRIP || w->shape[1] < FG_STRIP) return 0;
+    for (int k = 0; k < w->nargs; k++) {
+        const intptr_t inner = w->strides[0][k], outer = w->strides[1][k];
+        if (inner == (intptr_t)args[k]->itemsize || (k < nin && !inner && !outer)) continue;
+        if (k >= nin) return 0;
+        bits |= UINT32_C(1) << k;
+        across = across || (outer && fg_magnitude(outer) < fg_magnitude(inner));
+    }
+    return across ? bits : 0;
+}
+
 void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
     w->group = numpy_group(w, nin);
     w->buffered = split_args(w, w->group, 0, w->nargs);
@@ -179,6 +194,7 @@ void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
     }
     w->run = 1;
     for (int i = 0; i < w->group; i++) w->run *= w->shape[i];
+    w->turned = turned_args(w, nin, args);
 }
 
 /* ---------------------------------------------------------------- cutting -- */
@@ -202,12 +218,33 @@ void fg_walk_cut(fg_walk *part, const fg_walk *w, int axis, intptr_t first, intp
     part->group = w->group;
     part->run = axis < w->group ? w->run / w->shape[axis] * (last - first) : w->run;
     part->buffered = w->buffered;
+    part->turned = w->turned;
     for (int i = 0; i < w->ndim; i++) {
         part->shape[i] = i == axis ? last - first : w->shape[i];
         part->index[i] = 0;
         memcpy(part->strides[i], w->strides[i], (size_t)w->nargs * sizeof(intptr_t));
     }
     for (int k = 0; k < w->nargs; k++) part->at[k] = w->at[k] + first * w->strides[axis][k];
+}
+
+/* ---------------------------------------------------------------- strips -- */
+
+bool fg_strip_next(fg_strip *s, const fg_walk *w, intptr_t width) {
+    s->column += s->columns;
+    if (s->column == w->shape[0]) {
+        s->column = 0;
+        s->row += s->rows;
+        if (s->row == w->shape[1]) return false;
+    }
+    s->columns = w->shape[0] - s->column < width ? w->shape[0] - s->column : width;
+    s->rows = w->shape[1] - s->row < FG_STRIP ? w->shape[1] - s->row : FG_STRIP;
+    return true;
+}
+
+void fg_strip_gather(const fg_strip *s, const fg_walk *w, int k, char *buffer, size_t itemsize) {
+    const intptr_t inner = w->strides[0][k], outer = w->strides[1][k], dense = (intptr_t)itemsize;
+    const char *from = w->at[k] + s->column * inner + s->row * outer;
+    fg_turn(buffer, dense, s->columns * dense, from, inner, outer, s->columns, s->rows, itemsize);
 }
 
 /* ---------------------------------------------------------------- moving -- */

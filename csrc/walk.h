@@ -23,6 +23,7 @@ typedef struct fg_walk {
     int group;         /* so many inner axes make one run */
     intptr_t run;      /* elements of a run */
     uint32_t buffered; /* bit k: array k has no single stride along a run */
+    uint32_t turned;   /* bit k: array k is gathered in strips; 0: there are none */
     intptr_t shape[FG_MAXDIMS];
     intptr_t index[FG_MAXDIMS];
     intptr_t strides[FG_MAXDIMS][FG_WALK_ARGS]; /* 0 where an array is broadcast */
@@ -53,6 +54,24 @@ static inline bool fg_walk_next(fg_walk *w) {
 int fg_walk_split(const fg_walk *w, intptr_t *grain);
 /* The part of `w`, at its start, between two indices of such an axis. */
 void fg_walk_cut(fg_walk *part, const fg_walk *w, int axis, intptr_t first, intptr_t last);
+
+/* Where arrays lie across one another a grouped walk goes in strips of a few rows, from one piece of a strip to the next,
+ * so that each line of memory is read once. What lies across the result is gathered for each piece; the loop is called
+ * for each row of it. It sees the same strides as it would without (Note [Buffering]). */
+#define FG_STRIP 16
+typedef struct fg_strip {
+    intptr_t row, rows, column, columns; /* the present piece; all zero before the first */
+} fg_strip;
+
+/* Go on to the next piece of at most `width` columns. False when there are no more. */
+bool fg_strip_next(fg_strip *s, const fg_walk *w, intptr_t width);
+void fg_strip_gather(const fg_strip *s, const fg_walk *w, int k, char *buffer, size_t itemsize);
+
+/* Where array k's i-th row of a piece is; `buffer`: what it was gathered into, or NULL. */
+static inline char *fg_strip_at(const fg_strip *s, const fg_walk *w, int k, intptr_t i, char *buffer, size_t itemsize) {
+    if (buffer) return buffer + i * s->columns * (intptr_t)itemsize;
+    return w->at[k] + s->column * w->strides[0][k] + (s->row + i) * w->strides[1][k];
+}
 
 /* How far one array has been moved along the current run, and its buffer. */
 typedef struct fg_cursor {

@@ -150,3 +150,27 @@ def test_a_gradient_joined_from_parts_is_the_leafs_own():
     x.grad += 1
     np.testing.assert_array_equal(g.numpy(), np.ones(8))
     np.testing.assert_array_equal(y.grad.numpy(), np.ones(4))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("shape", [(16, 16), (33, 33), (70, 70), (300, 300), (3, 40, 40)])
+def test_arrays_that_lie_across_one_another(shape, dtype):
+    x, c = array(*shape, dtype=dtype), fg.asarray(array(shape[-1], 1, dtype=dtype))
+    y = np.ascontiguousarray(x.swapaxes(-1, -2)) + 1
+    both(lambda x, y: x + fg.swapaxes(y, -1, -2), x, y)
+    both(lambda x: fg.exp(fg.swapaxes(x, -1, -2)), x)
+    both(lambda x, y: x * fg.swapaxes(y, -1, -2) * c, x, y)
+    both(lambda x, y: (x + c) * fg.swapaxes(y, -1, -2), x[..., ::-1], y)
+    both(lambda x, y: fg.add(fg.swapaxes(x, -1, -2), y), x, y)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2), (0, 2, 1), (2, 0, 1), (1, 2, 0)])
+@pytest.mark.parametrize("dtype", [np.bool_, np.float16, np.float32, np.int64, np.complex128])
+def test_copies_of_what_lies_across_memory(order, dtype):
+    for shape in ((5, 17, 33), (16, 32, 48), (1, 64, 20), (40, 1, 40), (70, 50, 30)):
+        x = (array(*shape) * 100).astype(dtype).transpose(order)
+        for a in (x, x[::-1], x[..., ::-2], x[:, :1]):
+            np.testing.assert_array_equal(fg.clone(fg.asarray(a, copy=False)).numpy(), a)
+            np.testing.assert_array_equal(
+                fg.concat([fg.asarray(a, copy=False)] * 2, -1).numpy(), np.concatenate([a, a], -1)
+            )
