@@ -80,7 +80,7 @@ def gather():
         "loops": None if core is None else {name: sorted(found) for name, found in core.loops_found().items()},
         "platform": platform.platform(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-        "threads": 1,  # the engine runs on the thread that calls it; NumPy's BLAS has threads of its own
+        "threads": fg.get_num_threads(),  # NumPy's BLAS has threads of its own
         "blas": blas(),
     }
 
