@@ -226,6 +226,15 @@ void fg_gather(const fg_picks *p, char *into, const char *from, intptr_t itemsiz
  * places. FG_FLOAT32 or FG_FLOAT64. */
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype);
 
+/* ---------------------------------------------------------------- steps: of optimizers -- */
+
+/* A step of one parameter, elements first to last - 1: arrays and numbers as the expression of that name has them. */
+typedef void (*fg_step_fn)(char *const *arrays, const double *numbers, intptr_t first, intptr_t last);
+/* By name, type number, and how many arrays and numbers are at hand. NULL: there is none. */
+fg_step_fn fg_step_find(const char *name, int dtype, int arrays, int numbers);
+/* Of n elements, in C order; the arrays lie apart from each other. Pure arithmetic. */
+void fg_step_run(fg_step_fn step, char *const *arrays, const double *numbers, intptr_t n);
+
 /* ---------------------------------------------------------------- graph: sort and run -- */
 
 struct fg_node;

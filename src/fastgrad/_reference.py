@@ -69,6 +69,11 @@ def fused(function):
     return run
 
 
+def fused_step(name, tensors, numbers):
+    """Whether the backend has a step of an optimizer of its own, and has made it: this one has none."""
+    return False
+
+
 def tensor(data, *, dtype=None, requires_grad=False):
     data = data._array if isinstance(data, Tensor) else numeric(data, "tensor")
     result = Tensor._of(numeric(np.array(data, dtype=dtype), "tensor"))

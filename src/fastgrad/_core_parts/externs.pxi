@@ -206,6 +206,10 @@ cdef extern from "fg.h" nogil:
     void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)
     void fg_scatter_add(const fg_picks*, char* into, const char* source, const intptr_t* strides, int dtype)
 
+    ctypedef void (*fg_step_fn)(char* const* arrays, const double* numbers, intptr_t first, intptr_t last) noexcept
+    fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)
+    void fg_step_run(fg_step_fn, char* const* arrays, const double* numbers, intptr_t n)
+
     ctypedef struct fg_node
     ctypedef struct fg_run
     ctypedef struct fg_edge:

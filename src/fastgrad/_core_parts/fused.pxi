@@ -127,3 +127,53 @@ cdef int run_fused(Formula f, fg_program* p, list inputs, list outputs) except -
 cdef object write_results(object results, object outputs):
     for out, result in zip(outputs, [np.array(result) for result in results], strict=True):  # one may be an output
         np.copyto(out, result, casting="same_kind")
+
+
+# ---------------------------------------------------------------- steps of optimizers
+
+cdef enum:
+    STEP_ARRAYS = 4
+    STEP_NUMBERS = 8
+
+
+def fused_step(bytes name, list tensors, tuple numbers):
+    """The core's own step of that name, on a parameter, its gradient and what is kept; False where it has none.
+
+    The bits are those of the expression. What is read and written must be float32 or float64, in C order, and apart.
+    """
+    cdef fg_array* arrays[STEP_ARRAYS]
+    cdef char* data[STEP_ARRAYS]
+    cdef double values[STEP_NUMBERS]
+    cdef fg_array* a
+    cdef fg_step_fn function
+    cdef int i, k, n = len(tensors), count = len(numbers)
+    if not direct or n > STEP_ARRAYS or count > STEP_NUMBERS:
+        return False
+    for i in range(n):
+        if not is_tensor(tensors[i]):
+            return False
+        a = arrays[i] = (<Tensor>tensors[i]).a
+        data[i] = a.data
+        if not is_real(a) or not a.flags & FG_CONTIGUOUS or i != 1 and not a.flags & FG_WRITEABLE:
+            return False
+        if a.dtype != arrays[0].dtype or not same_shape(a, arrays[0]):
+            return False
+        for k in range(i):
+            if a.data < data[k] + a.size * a.itemsize and data[k] < a.data + a.size * a.itemsize:
+                return False
+    function = fg_step_find(name, arrays[0].dtype, n, count)
+    if function == NULL:
+        return False
+    for i in range(count):
+        values[i] = numbers[i]
+    a = arrays[0]
+    if a.size >= RELEASE_GIL:
+        hold(n, arrays)
+        with nogil:
+            fg_step_run(function, data, values, a.size)
+        let_go(n, arrays)
+    elif a.size:
+        fg_step_run(function, data, values, a.size)
+    if not a.root.flags & FG_UNTRACKED:
+        a.root.version += 1
+    return True

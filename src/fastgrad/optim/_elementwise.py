@@ -18,25 +18,33 @@ maximum, sqrt, stack = (TABLE[name] for name in ("maximum", "sqrt", "stack"))
 
 
 class _Pass:
-    """An expression in rows, run in place on ndarrays."""
+    """An expression in rows, run in place. `name`: of the core's own step that is the same, if it has one."""
 
-    def __init__(self, expression):
+    def __init__(self, expression, name=""):
         self.expression = expression
+        self.name = name.encode()
         self.in_place = backend.fused(expression)
 
-    def __call__(self, arrays, numbers):
-        self.in_place([*arrays, *numbers], [arrays[0], *arrays[2:]])
+    def __call__(self, tensors, numbers):
+        if not backend.fused_step(self.name, tensors, numbers):
+            arrays = [memory(t) for t in tensors]
+            self.in_place([*arrays, *numbers], [arrays[0], *arrays[2:]])
+            autograd.graph.increment_version(tensors[0])
 
 
 class ElementwiseOptimizer(Optimizer):
     """An optimizer that says, of each parameter, what is kept and which expression gives the next."""
 
-    def _rule(self, param, state, group):
-        """``(pass, names of what is kept, numbers)`` for the coming step of a parameter; it may begin its state."""
-        raise NotImplementedError
-
     def _begin(self, param, state, group):
         """Fill the state of a parameter before its first step."""
+
+    def _next(self, param, state, group):
+        """Make the state ready for the coming step; what of it `_rule` depends on."""
+        raise NotImplementedError
+
+    def _rule(self, key, group):
+        """``(pass, names of what is kept, numbers)`` for parameters whose `_next` gave `key`."""
+        raise NotImplementedError
 
     def _checked(self, kept, param):
         for name, value in kept.items():
@@ -59,29 +67,32 @@ class ElementwiseOptimizer(Optimizer):
         What the closure gave, or None.
         """
         loss = run_closure(closure)
-        work = [(p, group) for group in self.param_groups for p in group["params"] if p.grad is not None]
-        check_writable(param for param, group in work if not group["differentiable"])
-        for param, group in work:
-            state = self.state.get(param) or {}
-            if not state:
-                self._begin(param, state, group)
-            (_tracked if group["differentiable"] else _in_place)(self, param, state, group)
-            if state:
-                self.state[param] = state
+        work = [(group, [p for p in group["params"] if p.grad is not None]) for group in self.param_groups]
+        check_writable(p for group, params in work if not group["differentiable"] for p in params)
+        for group, params in work:
+            apply = _tracked if group["differentiable"] else _in_place
+            rules = {}
+            for param in params:
+                state = self.state.get(param) or {}
+                if not state:
+                    self._begin(param, state, group)
+                key = self._next(param, state, group)
+                rule = rules.get(key)
+                if rule is None:
+                    rule = rules[key] = self._rule(key, group)
+                apply(param, state, *rule)
+                if state:
+                    self.state[param] = state
         return loss
 
 
-def _in_place(optimizer, param, state, group):
-    rule, kept, numbers = optimizer._rule(param, state, group)
-    arrays = [memory(t) for t in (param, param.grad, *(state[name] for name in kept))]
-    rule(arrays, tuple(map(float, numbers)))
-    autograd.graph.increment_version(param)
+def _in_place(param, state, rule, kept, numbers):
+    rule([param, param.grad, *(state[name] for name in kept)], numbers)
 
 
-def _tracked(optimizer, param, state, group):
+def _tracked(param, state, rule, kept, numbers):
     """The step as recorded operations: it leads from the parameter back to the gradient, and to options of Tensors."""
     with autograd.enable_grad():
-        rule, kept, numbers = optimizer._rule(param, state, group)
         complex_ = param.dtype.kind == "c"
         values = [_pairs(t) if complex_ else t for t in (param.clone(), param.grad, *(state[name] for name in kept))]
         new = [_joined(t) if complex_ else t for t in rule.expression(*values, *numbers)]
@@ -100,7 +111,9 @@ def _joined(x):
 def _of(group, name):
     """An option as a number; in a differentiable step as it is, which may be a Tensor."""
     value = group[name]
-    return value if group["differentiable"] or not isinstance(value, Tensor) else value.item()
+    if group["differentiable"]:
+        return value
+    return value.item() if isinstance(value, Tensor) else float(value)
 
 
 # ---------------------------------------------------------------- SGD
@@ -121,7 +134,8 @@ def _sgd(maximize, decays, buffer, nesterov):
         b = g if buffer == "first" else kept[0] * momentum + undamped * g
         return p - lr * (g + momentum * b if nesterov else b), b
 
-    return _Pass(update)
+    own = "sgd" + "_decay" * decays + "_momentum" * (buffer == "next")
+    return _Pass(update, "" if maximize or nesterov or buffer == "first" else own)
 
 
 class SGD(ElementwiseOptimizer):
@@ -169,16 +183,18 @@ class SGD(ElementwiseOptimizer):
             "maximize": maximize, "foreach": foreach, "differentiable": differentiable, "fused": fused,
         })  # fmt: skip
 
-    def _rule(self, param, state, group):
-        momentum, buffer, kept = _of(group, "momentum"), None, ()
-        if momentum != 0:
-            kept = ("momentum_buffer",)
-            buffer = "first" if state.get("momentum_buffer") is None else "next"
-            if buffer == "first":
-                state["momentum_buffer"] = zeros_like(param)
-        decay = _of(group, "weight_decay")
-        rule = _sgd(group["maximize"], bool(decay != 0), buffer, bool(group["nesterov"]))
-        return rule, kept, (_of(group, "lr"), decay, momentum, 1 - _of(group, "dampening"))
+    def _next(self, param, state, group):
+        if group["momentum"] == 0:
+            return None
+        if state.get("momentum_buffer") is not None:
+            return "next"
+        state["momentum_buffer"] = zeros_like(param)
+        return "first"
+
+    def _rule(self, key, group):
+        decay, kept = _of(group, "weight_decay"), () if key is None else ("momentum_buffer",)
+        rule = _sgd(bool(group["maximize"]), bool(decay != 0), key, bool(group["nesterov"]))
+        return rule, kept, (_of(group, "lr"), decay, _of(group, "momentum"), 1 - _of(group, "dampening"))
 
 
 # ---------------------------------------------------------------- Adam
@@ -189,7 +205,7 @@ def _adam(maximize, decays, decoupled, slow, amsgrad):
     """`slow`: the mean moves less than half the way to the gradient; for each case there is a better rounded form."""
 
     def update(p, g, m, v, *rest):
-        top, (step, decay, mix, keep, fresh, scale, eps) = rest[:-7], rest[-7:]
+        top, (step, decay, mix, keep, fresh, eps) = rest[:-6], rest[-6:]
         if maximize:
             g = -g
         if decays:
@@ -198,10 +214,10 @@ def _adam(maximize, decays, decoupled, slow, amsgrad):
         v = v * keep + fresh * g * g
         if amsgrad:
             top = (maximum(top[0], v),)
-        denominator = sqrt(top[0] if amsgrad else v) / scale + eps
-        return p - step * m / denominator, m, v, *top
+        return p - step * m / (sqrt(top[0] if amsgrad else v) + eps), m, v, *top
 
-    return _Pass(update)
+    own = "adam" if not decays else "adamw" if decoupled else "adam_decay"
+    return _Pass(update, own if slow and not (amsgrad or maximize) else "")
 
 
 class Adam(ElementwiseOptimizer):
@@ -261,21 +277,22 @@ class Adam(ElementwiseOptimizer):
     def _begin(self, param, state, group):
         state.update(step=0, exp_avg=zeros_like(param), exp_avg_sq=zeros_like(param))
 
-    def _rule(self, param, state, group):
+    def _next(self, param, state, group):
         state["step"] += 1
-        step, lr, decay = state["step"], _of(group, "lr"), _of(group, "weight_decay")
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = zeros_like(param)
+        return state["step"]
+
+    def _rule(self, step, group):
+        lr, decay, decoupled = _of(group, "lr"), _of(group, "weight_decay"), bool(group["decoupled_weight_decay"])
         beta1, beta2 = group["betas"] if group["differentiable"] else map(float, group["betas"])
-        kept = ("exp_avg", "exp_avg_sq")
-        if group["amsgrad"]:
-            kept += ("max_exp_avg_sq",)
-            if "max_exp_avg_sq" not in state:
-                state["max_exp_avg_sq"] = zeros_like(param)
-        decoupled = bool(group["decoupled_weight_decay"])
-        decays = bool(decay != 0)
-        rule = _adam(group["maximize"], decays, decoupled, bool(1 - beta1 < 0.5), bool(group["amsgrad"]))
-        stride = lr / (1 - beta1**step)
+        decays, amsgrad = bool(decay != 0), bool(group["amsgrad"])
+        rule = _adam(bool(group["maximize"]), decays, decoupled, bool(1 - beta1 < 0.5), amsgrad)
+        scale = (1 - beta2**step) ** 0.5  # of the root; what is divided by it and what divides are taken times it
+        stride = lr / (1 - beta1**step) * scale
         decay = 1 - lr * decay if decoupled else decay
-        return rule, kept, (stride, decay, 1 - beta1, beta2, 1 - beta2, (1 - beta2**step) ** 0.5, group["eps"])
+        kept = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
+        return rule, kept, (stride, decay, 1 - beta1, beta2, 1 - beta2, _of(group, "eps") * scale)
 
 
 class AdamW(Adam):
@@ -397,18 +414,26 @@ class RMSprop(ElementwiseOptimizer):
         if group["centered"]:
             state["grad_avg"] = zeros_like(param)
 
-    def _rule(self, param, state, group):
+    def _kept(self, group):
+        kept = ("square_avg", "grad_avg") if group["centered"] else ("square_avg",)
+        return (*kept, "momentum_buffer") if _of(group, "momentum") > 0 else kept
+
+    def _next(self, param, state, group):
         state["step"] += 1
-        alpha, decay, momentum = _of(group, "alpha"), _of(group, "weight_decay"), _of(group, "momentum")
-        kept = ("square_avg", *(("grad_avg",) if group["centered"] else ()))
-        kept += ("momentum_buffer",) if momentum > 0 else ()
-        for name in kept:  # options may have changed since the first step
+        for name in self._kept(group):  # options may have changed since the first step
             if name not in state:
                 state[name] = zeros_like(param)
+
+    def _rule(self, key, group):
+        alpha, decay, momentum = _of(group, "alpha"), _of(group, "weight_decay"), _of(group, "momentum")
         rule = _rmsprop(
-            group["maximize"], bool(decay != 0), bool(group["centered"]), bool(1 - alpha < 0.5), bool(momentum > 0)
+            bool(group["maximize"]),
+            bool(decay != 0),
+            bool(group["centered"]),
+            bool(1 - alpha < 0.5),
+            bool(momentum > 0),
         )
-        return rule, kept, (_of(group, "lr"), decay, alpha, 1 - alpha, _of(group, "eps"), momentum)
+        return rule, self._kept(group), (_of(group, "lr"), decay, alpha, 1 - alpha, _of(group, "eps"), momentum)
 
 
 # ---------------------------------------------------------------- Adagrad
@@ -488,8 +513,11 @@ class Adagrad(ElementwiseOptimizer):
     def _begin(self, param, state, group):
         state.update(step=0, sum=zeros_like(param, group["initial_accumulator_value"]))
 
-    def _rule(self, param, state, group):
+    def _next(self, param, state, group):
         state["step"] += 1
+        return state["step"]
+
+    def _rule(self, step, group):
         decay = _of(group, "weight_decay")
-        lr = _of(group, "lr") / (1 + (state["step"] - 1) * _of(group, "lr_decay"))
-        return _adagrad(group["maximize"], bool(decay != 0)), ("sum",), (lr, decay, _of(group, "eps"))
+        lr = _of(group, "lr") / (1 + (step - 1) * _of(group, "lr_decay"))
+        return _adagrad(bool(group["maximize"]), bool(decay != 0)), ("sum",), (lr, decay, _of(group, "eps"))
