@@ -159,7 +159,8 @@ typedef struct fg_step {
     uint16_t in[4];
     uint8_t reduces; /* of a program along rows: FG_SUM, ... of a row; 0: elementwise */
 } fg_step;
-enum { FG_SUM = 1, FG_EXTREME = 2, FG_PRODUCT = 3 };
+/* FG_DOT: of two inputs, by a loop for matrices' products along the last axes; where outer and inner are 1. */
+enum { FG_SUM = 1, FG_EXTREME = 2, FG_PRODUCT = 3, FG_DOT = 4 };
 #define FG_MAXROWSTEPS 64 /* of a program along rows */
 /* What a register of a program along rows holds: a value for each element, for each row, or one for all. */
 enum { FG_EACH = 0, FG_PER_ROW = 1, FG_SINGLE = 2 };

@@ -137,10 +137,20 @@ static void reduce_columns(const fg_step *step, char *into, char *from, intptr_t
 PRODUCTS(products_4, float)
 PRODUCTS(products_8, double)
 
+static void dot(const fg_step *step, char *const *at, intptr_t n, intptr_t size) {
+    char *args[3] = {at[step->in[0]], at[step->in[1]], at[step->out]};
+    const intptr_t dims[2] = {1, n}, strides[5] = {n * size, n * size, size, size, size};
+    step->loop.fn(args, dims, strides, step->loop.data);
+}
+
 static void reduce_block(const work *w, char *const *at, const fg_step *step, intptr_t count) {
     const intptr_t n = w->n, inner = w->inner, size = w->p->itemsize[step->out];
     char *from = at[step->in[0]], *into = at[step->out];
     intptr_t i = 0;
+    if (step->reduces == FG_DOT) {
+        dot(step, at, n, size);
+        return;
+    }
     if (inner == 1 && step->reduces == FG_PRODUCT) {
         for (; i + 4 <= count; i += 4) (size == 4 ? products_4 : products_8)(into + i * size, from + i * n * size, n);
     }
@@ -488,7 +498,9 @@ static bool reduce_inputs(const phase *f) {
     bool ordered = false;
     for (const fg_step *step = f->begin; step < f->end; step++) {
         if (!step->reduces || step->reduces == FG_SUM) continue;
-        if (begins_at_input(f->w, step))
+        if (step->reduces == FG_DOT)
+            dot(step, f->at, f->w->n, f->w->p->itemsize[step->out]);
+        else if (begins_at_input(f->w, step))
             reduce_line(step, f->at[step->out], f->at[step->in[0]], f->w->n, f->w->p->itemsize[step->out]);
         else
             ordered = true;

@@ -32,6 +32,7 @@ class Program(NamedTuple):
     steps: tuple
     outputs: tuple
     kinds: str
+    normal: bool = False
 
     @property
     def result_kind(self):
@@ -66,6 +67,10 @@ class Sym:
             raise NotElementwise("a formula that counts elements has no program")
         return self.trace.input("count")
 
+    def assume_normal(self):
+        """The program will only be run where this, which is `out`, is neither zero, subnormal, infinite nor nan."""
+        self.trace.normal = True
+
     def __bool__(self):
         raise NotElementwise("a formula that branches on a value has no program")
 
@@ -98,17 +103,18 @@ for _dunder, _name in {
 
 
 _OF_ELEMENTS = {"T": "T", "R": "T", "?": "?", "r": "?"}  # kinds of registers: of what dtype the elements are
-_REDUCE = ("sum", "prod", "max", "min")
+_REDUCE = ("sum", "prod", "max", "min", "dot")
 _ALONG_ROWS = (*_REDUCE, "mean", "peak", "expand_dims")
 
 
 class Trace:
     """The nodes of one formula: ``("input", name)``, ``("const", value)`` or ``(op, *indices)``."""
 
-    def __init__(self, rows=False):
+    def __init__(self, rows=False, axis=-1):
         self.nodes = []
         self.kinds = []
-        self.rows = rows
+        self.rows, self.axis = rows, axis
+        self.normal = False
         self._known = {}
 
     def _node(self, key, kind):
@@ -161,14 +167,16 @@ class Trace:
 
     def _along_rows(self, name, x, axis, keepdims=None, **options):
         """A reduction of rows, or a change of shape that rows do not see."""
-        if axis not in (-1, (-1,)) or any(value is not None for value in options.values()):
-            raise NotElementwise(f"{name} has options, or does not run along the last axis")
+        if name == "dot" and self.axis is None and type(x) is type(axis) is Sym:
+            return Sym(self, self._node((TABLE[name], x.index, axis.index), "R"))
+        if axis != self.axis or any(value is not None for value in options.values()):
+            raise NotElementwise(f"{name} has options, or does not run along the axis of rows")
         if name == "expand_dims":
             return x
         if type(x) is not Sym or self.kinds[x.index] != "T" or self._single(x):
             raise NotElementwise(f"{name} of one value for each row")
         if name == "mean":
-            return self._along_rows("sum", x, -1) / self.input("count")
+            return self._along_rows("sum", x, axis) / self.input("count")
         reduced = Sym(self, self._node((TABLE["max" if name == "peak" else name], x.index), "R"))
         return TABLE["where"](TABLE["isfinite"](reduced), reduced, 0) if name == "peak" else reduced
 
@@ -221,9 +229,13 @@ def _traced(expression, operands, options):
         raise NotElementwise(f"the expression cannot be traced: {error}") from error
 
 
+def _trace_of(op, options):
+    return Trace(op.rowwise is not None, (options or {}).get("axis", -1))
+
+
 def forward_program(op, options=None):
     """The program of a composite row's expression, of its operands in order."""
-    trace = Trace(rows=op.rowwise is not None)
+    trace = _trace_of(op, options)
     operands = _operand_syms(trace, op)
     out = _traced(op.rowwise or op.fn, operands, options)
     return _emit(trace, [trace.lift(out)], (*op.operands, "count"))
@@ -240,7 +252,7 @@ def several_program(function, count):
 
 def vjp_program(op, wanted, options=None):
     """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
-    trace = Trace(rows=op.rowwise is not None)
+    trace = _trace_of(op, options)
     kind = forward_program(op, options).result_kind if op.rowwise else "T"
     g = trace.input("g", kind)
     operands = _operand_syms(trace, op)
@@ -327,6 +339,7 @@ def _emit(trace, results, names, aliases=None):
         steps=tuple(steps),
         outputs=tuple(register[i] for i in outputs),
         kinds="".join(kinds),
+        normal=trace.normal,
     )
 
 

@@ -175,6 +175,7 @@ cdef extern from "fg.h" nogil:
         FG_SUM
         FG_EXTREME
         FG_PRODUCT
+        FG_DOT
         FG_EACH
         FG_PER_ROW
         FG_SINGLE

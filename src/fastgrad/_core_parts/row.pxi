@@ -101,8 +101,10 @@ cdef Formula make_formula(object program, tuple operands):
     return f
 
 
+cdef tuple LAST = (-1,)
 cdef dict REDUCTIONS = {"sum": (FG_SUM, "add"), "prod": (FG_PRODUCT, "multiply"),
-                        "max": (FG_EXTREME, "maximum"), "min": (FG_EXTREME, "minimum")}
+                        "max": (FG_EXTREME, "maximum"), "min": (FG_EXTREME, "minimum"),
+                        "dot": (FG_DOT, "dot")}
 
 
 cdef list computed_outputs(object program):
@@ -166,7 +168,11 @@ cdef fg_program* compile_program(Formula f, int code) except? NULL:
             if not op.elementwise:
                 p.steps[i].reduces, name = REDUCTIONS[op.name]
                 op = TABLE[name]
-            loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
+            if p.steps[i].reduces == FG_DOT:
+                find_loop(np.vecdot, code, &loop)
+                loop.foreign = True  # the BLAS library has threads of its own
+            else:
+                loop = row_of(op).loops[code if "T" in op.types else FG_BOOL]
             if loop.fn == NULL or len(sources) > 4:
                 fg_program_free(p)
                 return NULL
@@ -252,8 +258,9 @@ cdef class Row:
         return <Formula>self.formulas[mask]
 
     cdef Row along(self, dict options):
-        """A rowwise row for these options, whatever the axis; None if it has no program."""
-        cdef list key = []
+        """A rowwise row for these options, with the axis None, -1 or (-1,) for any; None if it has no program."""
+        cdef object axis = options["axis"]
+        cdef list key = [type(axis)]
         cdef Row row
         for name, value in options.items():
             if name != "axis":
@@ -264,7 +271,11 @@ cdef class Row:
         except TypeError:
             return None
         if row is None:
-            row = self.variant({**options, "axis": -1})
+            if type(axis) is tuple:
+                axis = LAST
+            elif axis is not None:
+                axis = -1
+            row = self.variant({**options, "axis": axis})
             if row is not None:
                 self.variants[tuple(key)] = row
         return row
@@ -272,8 +283,8 @@ cdef class Row:
     cdef Row variant(self, dict options):
         """A derived row for these options, with its forward program if it has one."""
         cdef Row row
-        for value in options.values():
-            if value is not None and type(value) not in (bool, int, float, str):
+        for name, value in options.items():
+            if value is not None and type(value) not in (bool, int, float, str) and name != "axis":
                 return None  # only plain options are kept
         key = tuple([(name, repr(value)) for name, value in options.items()])  # 0.0 and -0.0 are two
         row = None if self.variants is None else self.variants.get(key)

@@ -1,5 +1,9 @@
 # The direct path of rowwise rows: forward and vjp, each one program of csrc/rows.c along axes that follow one another.
 
+from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
+from libc.math cimport fabs
+
+
 ctypedef struct Lines:
     intptr_t outer, n, inner  # how a contiguous array is seen, to be reduced along n
 
@@ -132,6 +136,8 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
     cdef bint mine = fg_array_unshared(g)
     if f is None or f.vjp.kinds[0] != FG_COMPUTED or g.dtype != like.dtype:
         return False
+    if f.program.normal and not all_normal(node.saved[1]):
+        return False
     p = compiled_for(f, g.dtype)
     if p == NULL or not find_lines(like, (<dict>node.options)["axis"], &lines):
         return False
@@ -160,3 +166,15 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
         fg_array_drop(whole)
         fg_array_drop(count)
         fg_array_drop(result)
+
+
+cdef bint all_normal(fg_array* a) noexcept:
+    """Whether there is no zero, subnormal number, infinity or nan in a contiguous array."""
+    cdef intptr_t i
+    for i in range(a.size):
+        if a.dtype == FG_FLOAT32:
+            if not FLT_MIN <= fabs((<float*>a.data)[i]) <= FLT_MAX:
+                return False
+        elif not DBL_MIN <= fabs((<double*>a.data)[i]) <= DBL_MAX:
+            return False
+    return True

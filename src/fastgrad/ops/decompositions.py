@@ -19,8 +19,9 @@ from ._batch import past, ranked
 from ._doc import describe
 from ._doc import doc as _doc
 from ._row import TABLE, case, register
-from .elementwise import sign, where
+from .elementwise import sign, sqrt, square, where
 from .indexing import getitem, put_add
+from .reductions import _kept, all_normal
 from .shaping import astype, expand_dims, moveaxis
 
 _op = partial(register, module="fastgrad.linalg")
@@ -355,7 +356,25 @@ def _bind_vector_norm(x, *, axis=None, keepdims=False, ord=2):
     return (x,), {"axis": axis, "keepdims": keepdims, "ord": constant("vector_norm", "ord", ord)}
 
 
+def _norm_rows(x, ord, axis, keepdims):
+    """Of everything by a product of vectors, along one axis by a sum."""
+    if ord is None and axis is None:
+        return sqrt(TABLE["dot"](x, x))
+    return _vector_norm_rows(x, operator.index(axis), keepdims, 2 if ord is None else ord)
+
+
+def _vector_norm_rows(x, axis, keepdims, ord):
+    axis = axis if axis is None else operator.index(axis)  # NumPy sums over several axes in another order
+    if ord == 1:
+        return TABLE["sum"](abs(x), axis=axis)
+    if ord != 2:
+        raise ValueError("no expression in rows that has NumPy's bits")
+    return sqrt(TABLE["sum"](square(x), axis=axis))
+
+
 def _norm_dx(g, out, x, ord, axis, keepdims):
+    if ord is None or type(axis) is int:
+        return _vector_norm_dx(g, out, x, axis, keepdims, 2 if ord is None else ord)
     axes = _matrix_axes(x.ndim, ord, axis)
     return (
         _vector_norm_dx(g, out, x, axis, keepdims, ord)
@@ -396,17 +415,19 @@ def _batch_norm(many, x, ord, axis, keepdims):
 
 def _vector_norm_dx(g, out, x, axis, keepdims, ord):
     """Zero where the norm is zero, which has a kink there, and where an element is, if p is less than 1."""
+    if ord in (2, "fro", "f"):
+        if all_normal(out):
+            return x * _kept(g / out, axis, keepdims)
+        return where(_kept(out == 0, axis, keepdims), 0.0, x / _kept(out, axis, keepdims)) * _kept(g, axis, keepdims)
+    if ord == 1:
+        return sign(x) * _kept(g, axis, keepdims)
     if not keepdims:
         axis = tuple(range(x.ndim)) if axis is None else axis
         g, out = expand_dims(g, axis), expand_dims(out, axis)
     if ord == 0 or not x.size:
         return 0.0
-    if ord == 1:
-        return sign(x) * g
     if ord in (np.inf, -np.inf):
         return sign(x) * (g * _shares(abs(x), tuple(range(x.ndim)) if axis is None else axis, ord > 0))
-    if ord in (None, "fro", "f", 2):
-        return x * (g / out) if _values(out).all() else where(out == 0, 0.0, x / out) * g
     safe = where(out == 0, 1.0, out)
     g, size = where(out == 0, 0.0, g), abs(x)
     if ord > 2:
@@ -506,7 +527,7 @@ eigvalsh = _op(
 
 vector_norm = _op(
     "vector_norm", np.linalg.vector_norm, "x; axis=None, keepdims=False, ord=2", bind=_bind_vector_norm,
-    holomorphic=False, vjp=_vector_norm_dx, saves="out, x",
+    holomorphic=False, vjp=_vector_norm_dx, saves="out, x", rowwise=_vector_norm_rows,
     batch=lambda many, x, axis, keepdims, ord: vector_norm(x, axis=past(axis, x), keepdims=keepdims, ord=ord),
     cases=[case((2, 3)), case((2, 3), axis=1, ord=1), case((2, 3), axis=0, ord=np.inf, keepdims=True),
            case((2, 3, 2), axis=(0, 2), ord=3), case((3,), ord=-1.5), case((2, 3), axis=0, ord=-np.inf),
@@ -516,7 +537,7 @@ vector_norm = _op(
              "linalg.vector_norm([3., 4.])", "tensor(5.)", "The gradient at zero is zero."))
 norm = _op(
     "norm", np.linalg.norm, "x; ord=None, axis=None, keepdims=False", bind=_bind_norm,
-    holomorphic=False, vjp=_norm_dx, saves="out, x", batch=_batch_norm,
+    holomorphic=False, vjp=_norm_dx, saves="out, x", batch=_batch_norm, rowwise=_norm_rows,
     cases=[case((2, 3)), case((2, 3), axis=1), case((2, 3, 2), axis=(0, 2), keepdims=True), case((3,), ord=3),
            case((2, 3), ord="fro"), case((2, 3), ord=np.inf, axis=0), case((2, 2, 2)), case((), axis=None),
            *(case((2, 3, 2), ord=ord, axis=(2, 0), keepdims=ord in (1, -2)) for ord in _OF_MATRICES),

@@ -11,7 +11,7 @@ from ._batch import every, past
 from ._row import case
 from ._row import register as _op
 from .elementwise import imag, maximum, real, sqrt, where
-from .reductions import _kept, _prod_dx, sum
+from .reductions import _kept, _product_of_others, sum
 from .shaping import astype, broadcast_to
 
 
@@ -82,7 +82,7 @@ def _mean_where_dx(g, out, x, mask, axis, dtype, keepdims):
 
 def _prod_where_dx(g, out, x, mask, axis, dtype, keepdims, initial):
     g = g if initial is None else g * initial
-    return where(mask, _prod_dx(g, out, where(mask, x, 1.0), axis, dtype, keepdims), 0.0)
+    return where(mask, _product_of_others(g, out, where(mask, x, 1.0), axis, keepdims), 0.0)
 
 
 def _spread_where(g, x, mask, axis, correction, scale):

@@ -182,7 +182,25 @@ def _multiplied(x, out):
     return real(x) if x.dtype.kind == "c" and out.dtype.kind != "c" else x
 
 
+def all_normal(out):
+    """Whether nothing is zero, subnormal, infinite or nan: under trace so, with the program kept to where it is."""
+    if hasattr(out, "assume_normal"):
+        out.assume_normal()
+        return True
+    while hasattr(type(out), "_lifts"):
+        out = out.payload if hasattr(out, "payload") else out.primal
+    size = np.abs(out.detach().numpy() if hasattr(out, "detach") else out)
+    limits = np.finfo(size.dtype)
+    return bool(np.all((size >= limits.smallest_normal) & (size <= limits.max)))
+
+
 def _prod_dx(g, out, x, axis, dtype, keepdims):
+    if all_normal(out):
+        return _kept(g, axis, keepdims) * (_kept(out, axis, keepdims) / x)
+    return _product_of_others(g, out, x, axis, keepdims)
+
+
+def _product_of_others(g, out, x, axis, keepdims):
     """g times the product of all the others: of those before times those after, so that nothing is divided."""
     x = _multiplied(x, out)
     if x.ndim == 0:
@@ -199,9 +217,15 @@ def _prod_dx(g, out, x, axis, dtype, keepdims):
     return _kept(g, axis, keepdims) * others
 
 
+def _ones_where(mask, like):
+    """1 where the mask is true, 0 where not, in the dtype of `like`."""
+    return where(mask, 1, 0) if hasattr(mask, "assume_normal") else astype(mask, like.dtype)
+
+
 def _extremum_dx(g, out, x, axis, keepdims):
-    tied = astype(x == _kept(out, axis, keepdims), g.dtype)
-    return _kept(g, axis, keepdims) * tied / sum(tied, axis=axis, keepdims=True)
+    tied = x == _kept(out, axis, keepdims)
+    number = sum(_ones_where(tied, g), axis=axis, keepdims=True)
+    return where(tied, _kept(g, axis, keepdims) / number, 0 / number)  # of nan, which equals nothing, nan
 
 
 def _spread(g, out, x, axis, correction, scale):
@@ -313,11 +337,12 @@ mean = _op(
     doc=_doc("Mean of the elements.", "mean([1., 2., 3.])", "tensor(2.)"))
 prod = _op(
     "prod", np.prod, "x; axis=None, dtype=None, keepdims=False, *, initial=None, where=True", bind=_bind_sum("prod"),
-    jvp=_spread_jvp("prod"), batch=over_axes("prod"), vjp=_prod_dx, saves="x",
+    rowwise=lambda x, axis, dtype, keepdims: prod(x, axis=axis, dtype=dtype, keepdims=keepdims),
+    jvp=_spread_jvp("prod"), batch=over_axes("prod"), vjp=_prod_dx, saves="out, x",
     cases=[*_REDUCE, *_EMPTY],
     kinks=[(([2.0, 0.0, 3.0],), ([0.0, 6.0, 0.0],)), (([0.0, 0.0, 3.0],), ([0.0, 0.0, 0.0],)), (([0.0],), ([1.0],))],
     doc=_doc("Product of the elements.", "prod([1., 2., 3.])", "tensor(6.)",
-             "The derivative multiplies the other elements and divides by none, so that zeros are right."))
+             "The derivative multiplies the other elements and, where there is a zero, divides by none, so that it is right."))
 cumsum = _op(
     "cumsum", np.cumsum, "x; axis=None, dtype=None",
     linear="jointly", batch=over_axis("cumsum"), vjp=_cumsum_dx, cases=_RUN,
@@ -339,6 +364,7 @@ recurrence = _op(
 
 max = _op(
     "max", np.max, "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_extremum("max"),
+    rowwise=lambda x, axis, keepdims: max(x, axis=axis, keepdims=keepdims),
     jvp=_spread_jvp("max"), batch=over_axes("max"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([3.0, 1.0, 3.0],), ([0.5, 0.0, 0.5],)), (([1.0, 1.0, 1.0, 1.0],), ([0.25] * 4,)),
            (([1.0, _NAN],), ([_NAN, _NAN],))],
@@ -346,6 +372,7 @@ max = _op(
              "Among equals the gradient is split evenly, as in `torch.amax`."))
 min = _op(
     "min", np.min, "x; axis=None, keepdims=False, *, initial=None, where=True", bind=_bind_extremum("min"),
+    rowwise=lambda x, axis, keepdims: min(x, axis=axis, keepdims=keepdims),
     jvp=_spread_jvp("min"), batch=over_axes("min"), vjp=_extremum_dx, saves="out, x", cases=_REDUCE,
     kinks=[(([1.0, 3.0, 1.0],), ([0.5, 0.0, 0.5],)), (([1.0, _NAN],), ([_NAN, _NAN],))],
     doc=_doc("The smallest element; nan where one is.", "min([1., 3., 2.])", "tensor(1.)",
