@@ -236,6 +236,24 @@ fg_step_fn fg_step_find(const char *name, int dtype, int arrays, int numbers);
 /* Of n elements, in C order; the arrays lie apart from each other. Pure arithmetic. */
 void fg_step_run(fg_step_fn step, char *const *arrays, const double *numbers, intptr_t n);
 
+/* ---------------------------------------------------------------- classes: losses of integer classes -- */
+
+/* Scores of shape (outer, n, inner), of n classes, in C order, and which class each line should have; `ignored` counts
+ * for nothing. */
+typedef struct fg_classes {
+    intptr_t *classes;
+    intptr_t outer, n, inner, ignored;
+    int dtype; /* FG_FLOAT32 or FG_FLOAT64 */
+} fg_classes;
+
+/* Copy classes of `width` bytes (4 or 8): how many count; -1 if one is out of bounds. */
+intptr_t fg_classes_take(const fg_classes *k, const void *given, int width);
+/* -(x[class] - top - logs) for each line, 0 where it counts for nothing. Pure arithmetic. */
+void fg_class_losses(const fg_classes *k, char *losses, const char *x, const char *top, const char *logs);
+/* (chances - 1 at the class) * g, where g has one value for each line, `stride` bytes apart; 0 where the line counts
+ * for nothing. `into` may be `chances`. Pure arithmetic. */
+void fg_class_slope(const fg_classes *k, char *into, const char *chances, const char *g, intptr_t stride);
+
 /* ---------------------------------------------------------------- graph: sort and run -- */
 
 struct fg_node;

@@ -1,5 +1,6 @@
 /* gather: elements picked by their places, and values added at places. */
 #include "fg.h"
+#include "threads.h"
 
 #include <string.h>
 
@@ -84,7 +85,7 @@ static void gather_range(void *context, intptr_t first, intptr_t last) {
 
 void fg_gather(const fg_picks *p, char *into, const char *from, intptr_t itemsize) {
     gathering g = {p, into, from, p->inner * itemsize};
-    gather_range(&g, 0, p->count);
+    fg_parallel(gather_range, &g, p->count, FG_GRAIN / (p->outer * p->inner) + 1);
 }
 
 /* ---------------------------------------------------------------- adding -- */
@@ -123,12 +124,20 @@ static void scatter_window(const scattering *s, intptr_t o1, intptr_t o2, intptr
     }
 }
 
-static void scatter_outer(void *context, intptr_t first, intptr_t last) {
+static void scatter_slices(void *context, intptr_t first, intptr_t last) {
     const scattering *s = context;
     scatter_window(s, first, last, 0, s->p->inner);
 }
 
+static void scatter_columns(void *context, intptr_t first, intptr_t last) {
+    const scattering *s = context;
+    scatter_window(s, 0, s->p->outer, first, last);
+}
+
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype) {
     scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype};
-    scatter_outer(&s, 0, p->outer);
+    if (p->outer >= p->inner)
+        fg_parallel(scatter_slices, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
+    else
+        fg_parallel(scatter_columns, &s, p->inner, TILE * (FG_GRAIN / (TILE * p->count * p->outer) + 1));
 }

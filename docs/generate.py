@@ -23,6 +23,7 @@ MODULES = (
     "linalg",
     "views",
     "composites",
+    "classes",
 )  # as they need each other
 LONGEST = 96  # a derivative that takes more characters is left to the source
 HEAD = """\

@@ -21,6 +21,7 @@ include "_core_parts/gather.pxi"     # the direct path of indices that hold arra
 include "_core_parts/axes.pxi"       # the direct path of views with other axes
 include "_core_parts/joins.pxi"      # of joining, cutting, rolling and padding
 include "_core_parts/rows.pxi"       # the direct path along rows
+include "_core_parts/classes.pxi"    # losses of classes
 include "_core_parts/inplace.pxi"    # writing in place; views after a write
 include "_core_parts/formula.pxi"   # the general path of a vjp
 include "_core_parts/hooks.pxi"      # hooks of Tensors and nodes

@@ -241,9 +241,9 @@ def forward_program(op, options=None):
     return _emit(trace, [trace.lift(out)], (*op.operands, "count"))
 
 
-def several_program(function, count):
+def several_program(function, count, rows=False):
     """The program of an expression of `count` values that gives a tuple, and which of the values it reads."""
-    trace = Trace()
+    trace = Trace(rows)
     names = [f"x{i}" for i in range(count)]
     results = _traced(function, [trace.input(name) for name in names], None)
     program = _emit(trace, [trace.lift(result) for result in results], names)

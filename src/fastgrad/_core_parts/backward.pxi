@@ -453,6 +453,8 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
     cdef Formula f
     cdef unsigned int mask = 0
     cdef uint32_t i
+    if row.code == CLASS_LOSS and node.direct:
+        return class_loss_vjp(b, run, node, g)
     if direct and is_real(g):
         if node.direct and (row.elementwise or row.fused):
             for i in range(node.n.nin):

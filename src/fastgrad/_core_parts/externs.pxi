@@ -211,6 +211,14 @@ cdef extern from "fg.h" nogil:
     fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)
     void fg_step_run(fg_step_fn, char* const* arrays, const double* numbers, intptr_t n)
 
+    ctypedef struct fg_classes:
+        intptr_t* classes
+        intptr_t outer, n, inner, ignored
+        int dtype
+    intptr_t fg_classes_take(const fg_classes*, const void* given, int width)
+    void fg_class_losses(const fg_classes*, char* losses, const char* x, const char* top, const char* logs)
+    void fg_class_slope(const fg_classes*, char* into, const char* chances, const char* g, intptr_t stride)
+
     ctypedef struct fg_node
     ctypedef struct fg_run
     ctypedef struct fg_edge:

@@ -265,6 +265,8 @@ cdef list formula_objects(Node node, list given, list wanted):
     cdef bint conjugate
     cdef object g, shape_source
     conj = TABLE["conj"]
+    if row.code == CLASS_LOSS and node.direct:
+        return [class_slope(given[0], chances_of(node), saved_value(node, 1), **node.options), None]
     if row.multi:
         g = tuple([part if part is not None else new_tensor(wrap_nd(np.zeros(*spec)))
                    for part, spec in zip(given, node.extra.outs)])

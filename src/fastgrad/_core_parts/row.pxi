@@ -12,6 +12,7 @@ cdef enum:
     BROADCAST_TO
     PUT_ADD
     CLONE
+    CLASS_LOSS        # classes.pxi
     TRANSPOSE         # from here to SQUEEZE: axes.pxi
     MATRIX_TRANSPOSE
     SWAPAXES
@@ -29,7 +30,7 @@ cdef enum:
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
     "linear": LINEAR, "linear_map": LINEAR,
-    "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE,
+    "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE, "class_loss": CLASS_LOSS,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 
 from .._backend import public as _top
-from ..ops.composites import _of_class
+from ..ops.classes import of_class
 from ..ops.elementwise import sqrt, where
 from ..ops.indexing import getitem
 from ..ops.reductions import mean, sum
@@ -308,8 +308,7 @@ def _of_classes(name, logs, target, weight, ignore_index, reduction, smoothing=0
     if isinstance(counts, np.ndarray) and counts.all():
         counts = None  # all of them
     known = target if counts is None else where(counts, target, 0)
-    index = _of_class(tuple(logs.shape), known, axis)
-    losses = -getitem(logs, index)
+    losses = -getitem(logs, of_class(tuple(logs.shape), known, axis))
     weights = None if weight is None else getitem(weight, (known,))
     if weights is not None:
         losses = losses * weights
@@ -358,7 +357,9 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if not 0.0 <= label_smoothing <= 1.0:
         raise ValueError(f"{name}: label_smoothing must be between 0 and 1, it is {label_smoothing}")
     y = target if hasattr(type(target), "_apply_op") else np.asarray(target)
-    if y.dtype.kind in "iub" and y.dtype.kind != "b":
+    if y.dtype.kind in "iu":
+        if weight is None and not label_smoothing:
+            return run("class_loss", x, y, axis=axis, ignore_index=ignore_index, reduction=reduction)
         logs = _top["log_softmax"](x, axis=axis)
         y = integers(y, f"{name}: target")
         return _of_classes(name, logs, y, weight, ignore_index, reduction, label_smoothing)
@@ -431,7 +432,7 @@ def multi_margin_loss(input, target, p=1, margin=1.0, weight=None, reduction="me
     real(name, x)
     x, alone = _rows_of(name, x, x.ndim - 1)
     y = y.reshape(x.shape[0])
-    index = _of_class(tuple(x.shape), y, 1)
+    index = of_class(tuple(x.shape), y, 1)
     short = run("margin_terms", getitem(x, index)[:, None], x, 1.0, margin=float(margin))
     short = short if p == 1 else short**2
     if weight is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from . import composites, elementwise, indexing, linalg, reductions, shaping, views
+from . import classes, composites, elementwise, indexing, linalg, reductions, shaping, views
 from ._row import TABLE, Like, Op, case, register
 
 #: The families that are imported when one of their rows is first asked for, by the public module that they fill.
@@ -54,6 +54,7 @@ INTERNAL = frozenset(
         "any_where",
         "as_view",
         "chance_terms",
+        "class_loss",
         "cofactors",
         "convolution",
         "convolution_input",
@@ -130,6 +131,6 @@ INTERNAL = frozenset(
 )
 
 __all__ = [
-    "ALIASES", "INTERNAL", "LATER", "TABLE", "Like", "Op", "case", "composites", "elementwise", "indexing", "linalg",
+    "ALIASES", "INTERNAL", "LATER", "TABLE", "Like", "Op", "case", "classes", "composites", "elementwise", "indexing", "linalg",
     "load", "load_all", "reductions", "register", "shaping", "views",
 ]  # fmt: skip

@@ -16,9 +16,8 @@ from ._doc import doc as _doc
 from ._elementary import curve
 from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import erf, exp, log, negative, square, where
-from .indexing import getitem
-from .reductions import logsumexp, mean, peak, sum
+from .elementwise import erf, exp, log, square, where
+from .reductions import mean, peak, sum
 
 SQRT_HALF = math.sqrt(0.5)
 SQRT_2_OVER_PI = math.sqrt(2.0 / math.pi)
@@ -132,43 +131,9 @@ def _mse_loss(x, y, reduction="mean"):
     return _reduce("mse_loss", square(x - y), reduction)
 
 
-def _cross_entropy(x, y, reduction="mean"):
-    """The class axis is 1, or 0 where there is no batch. Integer `y`: classes; otherwise: their probabilities."""
-    axis = 1 if x.ndim > 1 else 0
-    y = y if hasattr(y, "dtype") else np.asarray(y)
-    if y.dtype.kind not in "iu":
-        if y.shape != x.shape:
-            raise ValueError(
-                f"cross_entropy: probabilities of shape {y.shape} for scores of shape {x.shape} "
-                f"(classes must be integers, not {y.dtype})"
-            )
-        losses = negative(sum(y * _log_softmax(x, axis), axis=axis))
-    else:
-        z = x - peak(x, axis)
-        losses = logsumexp(z, axis=axis) - getitem(z, _of_class(x.shape, y, axis))
-    if reduction == "mean" and y.dtype.kind not in "iu":
-        return sum(losses) / (losses.size or math.nan)
-    return _reduce("cross_entropy", losses, reduction)
-
-
-def _of_class(shape, y, axis):
-    """The index of the score of each target's class."""
-    lifted = hasattr(type(y), "_lifts")  # the classes of many examples (`fastgrad.func`), which cannot be looked at
-    y = y if lifted else np.asarray(y)
-    batch = shape[:axis] + shape[axis + 1 :]
-    if y.shape != batch:
-        raise ValueError(f"cross_entropy: classes of shape {y.shape} for scores of shape {shape}, expected {batch}")
-    if not lifted and y.size and (y.min() < 0 or y.max() >= shape[axis]):
-        raise IndexError(f"cross_entropy: classes from {y.min()} to {y.max()}, but there are {shape[axis]}")
-    index = list(np.ogrid[tuple(slice(n) for n in batch)]) if batch else []
-    return (*index[:axis], y, *index[axis:])
-
-
 def _bce_with_logits(x, y, reduction="mean"):
     return _reduce("binary_cross_entropy_with_logits", logistic_loss(x, y), reduction)
 
-
-_ONE_HOT = np.array([[0.2, 0.3, 0.5], [1.0, 0.0, 0.0]])
 
 # fmt: off
 sigmoid = _op("sigmoid", curve(_elementary.sigmoid, _sigmoid), "x", vjp=lambda g, out, x: g * (out * (1 - out)),
@@ -226,17 +191,6 @@ log_softmax = _op("log_softmax", _log_softmax, "x; axis=-1", rowwise=_log_softma
 mse_loss = _op("mse_loss", _mse_loss, "x, y; reduction='mean'",
                cases=[case((2, 3), (2, 3)), case((3,), (3,), reduction="sum"), case((2, 3), (3,), reduction="none")],
                doc=_doc("Mean squared error.", "mse_loss([1., 2.], [1., 4.])", "tensor(2.)"))
-cross_entropy = _op("cross_entropy", _cross_entropy, "x, y; reduction='mean'",
-                    cases=[case((2, 3), np.array([0, 2])), case((3,), np.array(1)),
-                           case((2, 3, 2), np.array([[0, 2], [1, 1]])),
-                           case((2, 3), np.array([1, 1]), reduction="sum"),
-                           case((2, 3), np.array([1, 0]), reduction="none"),
-                           case((2, 3), _ONE_HOT), case((3,), _ONE_HOT[0]), case((2, 3), (2, 3), reduction="sum")],
-                    doc=_doc("Cross entropy of classes, or of their probabilities, under softmax(x).",
-                             "cross_entropy([[0., 1000.]], [1])", "tensor(0.)",
-                             "x holds scores, of shape (C,), (N, C) or (N, C, ...).\n"
-                             "Integer y holds classes, of the shape of x without C (IndexError: not in range(C)).\n"
-                             "Any other y holds probabilities, of the shape of x."))
 binary_cross_entropy_with_logits = _op(
     "binary_cross_entropy_with_logits", _bce_with_logits, "x, y; reduction='mean'", near=((-2, 2), (0, 1)),
     cases=[case((2, 3), (2, 3)), case((3,), (3,), reduction="sum"), case((2,), (2,), reduction="none")],
