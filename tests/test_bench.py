@@ -4,14 +4,16 @@ Nothing here depends on how long anything takes.
 """
 
 import json
+import pathlib
 import timeit
 from importlib.util import find_spec
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from fastgrad.__main__ import main
-from fastgrad._cli import _jobs, _operations, _peers, _timing, _turns, _worker
+from fastgrad._cli import Failure, _jobs, _operations, _peers, _records, _suites, _timing, _turns, _worker
 from fastgrad._cli._operations import OPERATIONS
 from fastgrad._cli._worker import Job
 
@@ -191,6 +193,198 @@ def test_timings_are_interleaved():
     assert "".join(order[-6:]) == "abbaab"
 
 
+# ---------------------------------------------------------------- suites
+
+
+def cell(
+    name="exp", own=1.0, other=None, *, size=1000, dtype="float64", suite="sweep", spread=0.01, peer="torch", **more
+):
+    """A cell in which fastgrad takes `own` and a peer `other` seconds."""
+    times = {"fastgrad": timing(own, spread)}
+    if other is not None:
+        times[peer] = timing(other, spread)
+    return _turns.Cell(Job(suite, name, size, dtype), times, **more)
+
+
+def timing(seconds, spread=0.01):
+    return _timing.Timing(seconds, seconds * (1 - spread), seconds * (1 - spread), seconds * (1 + spread), 9, 1)
+
+
+def test_models_agree_with_each_other():
+    cells = list(suite("models", models=["mlp32"], peers=[*TORCH]))
+    assert [set(cell.times) for cell in cells] == [{"fastgrad", *TORCH}]
+    assert "MLP" in shown("models", cells)
+
+
+def test_overhead_has_numpys_call_and_the_chains():
+    cells = list(suite("overhead", ops=["add"], peers=[]))
+    forward = [cell for cell in cells if cell.job.phase == "forward"]
+    assert all(set(cell.times) == {"fastgrad", "numpy"} for cell in forward) and len(forward) == 2
+    text = shown("overhead", cells)
+    assert "with backward" in text and "ten times tanh(y * x + 1)" in text
+
+
+def test_scaling_has_every_graph_and_threads(monkeypatch):
+    monkeypatch.setattr(_suites, "LENGTHS", dict.fromkeys(_suites.GRAPHS, ((4, 8), 4)))
+    monkeypatch.setattr(_suites, "THREADED_SIZES", (100,))
+    cells = list(suite("scaling", ops=["exp"], peers=[*TORCH], threads=2))
+    graphs = [cell for cell in cells if cell.job.suite == "scaling"]
+    assert {cell.job.name for cell in graphs} == set(_suites.GRAPHS)
+    assert all(("torch" in cell.times) == (bool(TORCH) and cell.job.size == 4) for cell in graphs)
+    assert all(set(cell.times) == {"fastgrad", "one thread"} for cell in cells if cell.job.suite == "threads")
+    text = shown("scaling", cells)
+    assert "Graphs of n parts" in text and "Threads" in text
+
+
+@pytest.mark.parametrize("name", _suites.GRAPHS)
+def test_graphs_have_the_gradient_of_each_part(name, fastgrad):
+    assert all(seconds >= 0 for seconds in _jobs.graph(fastgrad, name, 10))
+    out = _suites.GRAPHS[name](fastgrad, 10)()
+    assert out.shape == () and out.requires_grad
+
+
+def test_memory_counts_what_is_kept(fastgrad):
+    kept = {name: _jobs.saved(fastgrad, Job("memory", name, 1000, "float32")) for name in ("add", "exp", "multiply")}
+    assert kept == {"add": 0, "exp": 4000, "multiply": 8000}
+    assert _jobs.saved(fastgrad, Job("memory", "a[i]", 1000, "float32")) == 0, "an index is the caller's"
+    big = _jobs.graph_bytes(fastgrad, "chain of n", 20_000)
+    assert 0 <= big < 20_000 * 2000
+
+
+def test_memory_suite_asks_fresh_processes_for_peaks(monkeypatch):
+    monkeypatch.setattr(_jobs, "WARMING", ())
+    cells = list(suite("memory", ops=["exp"], models=["gp"], peers=[]))
+    assert [cell.job.phase for cell in cells] == ["saved", "peak", "bytes a node", "bytes a node"]
+    assert all(cell.unit == "bytes" and set(cell.times) == {"fastgrad"} for cell in cells)
+    assert "Kept for the gradient" in shown("memory", cells)
+
+
+def test_import_suite_has_time_memory_and_disk():
+    cells = list(suite("import", peers=[]))
+    assert [cell.job.name for cell in cells] == ["time", "memory", "disk"]
+    assert all(set(cell.times) == {"numpy", "fastgrad"} for cell in cells)
+    assert "on disk" in shown("import", cells)
+
+
+def test_what_does_not_fit_into_memory_is_left_out(monkeypatch):
+    monkeypatch.setattr(_turns, "MOST_BYTES", 10**6)
+    (big,) = suite("sweep", ops=["exp"], sizes=[10**6], dtypes=["float64"], peers=[])
+    assert big.times == {} and "too large" in big.notes["fastgrad"]
+    assert "too large" in shown("sweep", [big])
+
+
+def suite(name, **options):
+    usual = {"ops": None, "models": None, "sizes": None, "dtypes": None, "peers": None}
+    usual.update(threads=1, seconds=1e-3, show=False)
+    return _suites.SUITES[name][0](SimpleNamespace(**{**usual, **options}))
+
+
+def shown(name, cells):
+    return "\n".join(table.markdown() for table in _records.tables_of(name, cells))
+
+
+# ---------------------------------------------------------------- what is made of it
+
+
+def test_ratios_means_and_what_is_slower():
+    cells = [cell("exp", 1.0, 4.0), cell("log", 2.0, 1.0), cell("exp", 1.0, 16.0, size=10**6), cell("sin", 1.0)]
+    text = shown("sweep", cells)
+    assert "| exp | 4.00 | 16.0 |" in text
+    assert "| torch | 1.41 | 16.0 | 16.0 | 3.17 | 1 of 3 |" in text
+    assert "slower than torch" in text and "| log | 1,000 | float64 | 1.00 s | 2.00 s | 0.50 |" in text
+
+
+def test_compare_names_what_has_become_slower_beyond_noise():
+    old = [cell("exp", 1.0, 4.0), cell("log", 1.0, 4.0), cell("sin", 1.0, 4.0), cell("cos", 1.0, 4.0, spread=0.5)]
+    new = [
+        cell("exp", 1.2, 4.0),  # slower
+        cell("log", 1.2, 4.8),  # on a slower machine
+        cell("sin", 1.02, 4.0),  # hardly
+        cell("cos", 1.2, 4.0, spread=0.5),  # within the noise
+    ]
+    table = _records.compare(old, new)
+    assert [row[1] for row in table.rows] == ["exp"] and "1 of 4" in table.title
+    assert _records.compare(old, old).rows == []
+
+
+def test_compare_does_without_a_peer():
+    assert len(_records.compare([cell("exp", 1.0)], [cell("exp", 1.5)]).rows) == 1
+    with pytest.raises(Failure, match="no cell in common"):
+        _records.compare([cell("exp")], [cell("log")])
+
+
+def test_files_come_back_as_they_were(elsewhere):
+    cells = [cell("exp", 1.0, 4.0), cell("add", notes={"jax": "differs: it does"}), cell("log", 5.0, unit="bytes")]
+    record = _records.as_json(cells, ["numpy", "fastgrad"], 2)
+    (elsewhere / "a.json").write_text(json.dumps(record), encoding="utf-8")
+    again, about = _records.read("a.json")
+    assert again == cells and about["threads"] == 2 and about["libraries"]["numpy"] == np.__version__
+
+
+def test_compare_decides_the_exit_status(capsys, elsewhere):
+    for name, seconds in (("old", 1.0), ("new", 2.0)):
+        record = _records.as_json([cell("exp", seconds, 4.0)], ["fastgrad"], 1)
+        (elsewhere / f"{name}.json").write_text(json.dumps(record), encoding="utf-8")
+    status, out, _ = run(capsys, "--read", "new.json", "--compare", "old.json")
+    assert status == 1 and "Slower than before: 1 of 1" in out
+    status, out, _ = run(capsys, "--read", "old.json", "--compare", "new.json", "--markdown", "page.md")
+    assert status == 0 and "Slower than before: 0 of 1" in out
+    assert "## sweep" in (elsewhere / "page.md").read_text(encoding="utf-8")
+
+
+def test_a_picture_is_drawn_where_matplotlib_is(capsys, elsewhere):
+    cells = [cell(name, 1.0, 2.0, size=size) for name in ("exp", "sum", "matmul") for size in (1, 1000)]
+    record = _records.as_json(cells, ["fastgrad"], 1)
+    (elsewhere / "a.json").write_text(json.dumps(record), encoding="utf-8")
+    status, _, err = run(capsys, "--read", "a.json", "--picture", "a.png")
+    if find_spec("matplotlib") is None:
+        assert status == 1 and "pip install matplotlib" in err
+        return
+    assert status == 0 and (elsewhere / "a.png").read_bytes().startswith(b"\x89PNG")
+    status, _, err = run(capsys, "--read", "a.json", "--picture", "no/such/folder.png")
+    assert status == 1 and "cannot write" in err
+
+
+def test_the_documentation_is_filled_in_between_its_markers(elsewhere, monkeypatch):
+    monkeypatch.setattr("fastgrad._cli._picture.picture", lambda cells, peer, path: path.write_bytes(b"drawn"))
+    docs = elsewhere / "docs"
+    docs.mkdir()
+    suites = ("about", "sweep", "models", "overhead")
+    marked = "\n".join(f"# {name}\n<!-- {name}: begin -->\nold\n<!-- {name}: end -->\nkept" for name in suites)
+    (docs / "benchmarks.md").write_text(marked, encoding="utf-8")
+    (elsewhere / "README.md").write_text("<!-- numbers: begin -->\nold\n<!-- numbers: end -->", encoding="utf-8")
+    cells = [cell("exp", 1.0, 4.0), cell("mlp32", 1.0, 2.0, suite="models", size=None, dtype=None)]
+    cells += [cell("ten times tanh(y * x + 1)", 1e-6, 3e-6, size=1, suite="overhead")]
+    _records.write_docs(docs, cells, "Measured somewhere.")
+    page, readme = (path.read_text(encoding="utf-8") for path in (docs / "benchmarks.md", elsewhere / "README.md"))
+    assert page.count("kept") == 4 and "old" not in page and "| exp | 4.00 (1.00 s) |" in page
+    assert (docs / "benchmarks-sweep.png").exists()
+    assert "old" not in readme and "`exp`, 1,000 elements" in readme and "MLP 784" in readme
+    (docs / "benchmarks.md").write_text("nothing", encoding="utf-8")
+    with pytest.raises(Failure, match="has no markers"):
+        _records.write_docs(docs, cells, "")
+
+
+def test_the_page_has_a_place_for_every_suite():
+    page = pathlib.Path(__file__).parents[1] / "docs" / "benchmarks.md"
+    if not page.exists():
+        pytest.skip("the tests run away from the tree")
+    text = page.read_text(encoding="utf-8")
+    for name in ("about", *_suites.SUITES):
+        assert f"<!-- {name}: begin -->" in text and f"<!-- {name}: end -->" in text
+
+
+def test_stopping_shows_what_there_is(capsys, monkeypatch, elsewhere):
+    def stopped(options):
+        yield cell("exp", 1.0, 4.0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(_suites.SUITES, "sweep", (stopped, ""))
+    status, out, err = run(capsys, "sweep", "--json", "part.json")
+    assert status == 130 and "| exp" not in out and "exp" in out and "stopped" in err
+    assert len(_records.read("part.json")[0]) == 1
+
+
 # ---------------------------------------------------------------- the command
 
 
@@ -216,6 +410,10 @@ def test_bench_prints_ratios_and_writes_json(capsys, elsewhere):
         (("--sizes", "many"), 2, "not a number of elements"),
         (("--threads", "-1"), 2, "must be positive"),
         (("--with", "tensorflow"), 2, "tensorflow"),
+        (("models", "--models", "mlp33"), 1, "did you mean mlp32"),
+        (("--read", "none.json"), 1, "cannot read none.json"),
+        (("--compare", "none.json"), 1, "cannot read none.json"),
+        (("--docs", "nowhere"), 1, "no page nowhere"),
         (("sweep", "--ops", "exp", "--sizes", "1", "--seconds", "0.001", "--json", "no/such/file"), 1, "cannot write"),
     ],
 )

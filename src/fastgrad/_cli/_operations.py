@@ -376,3 +376,13 @@ OPERATIONS = {
     "det": _linalg("la.det(a + 8 * xp.eye(8, dtype=a.dtype))", "blocks"),
     "cholesky": _linalg("la.cholesky(a @ a.swapaxes(-1, -2) + 8 * xp.eye(8, dtype=a.dtype))", "blocks"),
 }
+
+#: Short programs, for the cost of many small steps.
+CHAINS = {
+    "ten times tanh(y * x + 1)": _op("chains", "xp.sum(repeat(lambda y: xp.tanh(y * a + 1), a, 10))", "vector"),
+}
+
+#: Operations of every kind, for what recording costs.
+COMMON = ("add", "multiply", "a + 1.5", "a ** 2", "exp", "tanh", "maximum", "where", "sum", "mean", "max", "var",
+          "sum axis 0", "cumsum axis 1", "matmul", "matvec", "dot", "einsum ij,jk->ik", "reshape", "transpose", "a[0]",
+          "a[::2]", "a[:, 0]", "a[i]", "concat", "stack")  # fmt: skip

@@ -42,7 +42,7 @@ class Library:
 
     def names(self):
         """What expressions call, by name."""
-        return {name: _module(path) for name, path in self.modules.items()}
+        return {"repeat": repeat, **{name: _module(path) for name, path in self.modules.items()}}
 
     def operand(self, array, requires_grad):
         """An array as the library's own."""
@@ -102,6 +102,13 @@ class Library:
         return reset + run, names, results
 
 
+def repeat(f, x, times):
+    """f(f(... f(x)))."""
+    for _ in range(times):
+        x = f(x)
+    return x
+
+
 def _module(path):
     """A module, or None where it is not there: what calls it is not offered then."""
     try:
@@ -120,8 +127,7 @@ class Fastgrad(Library):
     modules = {"xp": "fastgrad", "F": "fastgrad.nn.functional", "sp": "fastgrad.special", "la": "fastgrad.linalg"}
 
     def set_threads(self, count):
-        if hasattr(self.module, "set_num_threads"):
-            self.module.set_num_threads(count)
+        self.module.set_num_threads(count)
 
     def operand(self, array, requires_grad):
         tensor = self.module.asarray(array)
@@ -130,6 +136,23 @@ class Fastgrad(Library):
     def value(self, result):
         return result.detach().numpy()
 
+    @property
+    def saved_tensors_hooks(self):
+        return self.module.autograd.graph.saved_tensors_hooks
+
+    def storage(self, tensor):
+        """Where the memory of a tensor begins, of the array that it is a view of, and its bytes."""
+        array = tensor.detach().numpy()
+        while isinstance(array.base, np.ndarray):
+            array = array.base
+        return array.__array_interface__["data"][0], array.nbytes
+
+    def split(self, x, n):
+        return self.module.split(x, n)
+
+    def unstack(self, x):
+        return self.module.unstack(x)
+
 
 class Torch(Fastgrad):
     modules = {"xp": "torch", "F": "torch.nn.functional", "sp": "torch.special", "la": "torch.linalg"}
@@ -137,6 +160,15 @@ class Torch(Fastgrad):
     def operand(self, array, requires_grad):
         tensor = self.module.from_numpy(array)
         return tensor.requires_grad_() if requires_grad else tensor
+
+    def storage(self, tensor):
+        return tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
+
+    def split(self, x, n):
+        return self.module.chunk(x, n)
+
+    def unstack(self, x):
+        return self.module.unbind(x)
 
 
 class Jax(Library):
@@ -206,8 +238,9 @@ LIBRARIES = {
     "jax": (Jax, "jax"),
     "autograd": (Autograd, "autograd"),
     "mygrad": (MyGrad, "mygrad"),
+    "micrograd": (Library, "fastgrad._cli._models_scalars"),
 }
-PEERS = tuple(name for name in LIBRARIES if name not in ("numpy", "fastgrad"))
+PEERS = tuple(name for name in LIBRARIES if name not in ("numpy", "fastgrad", "micrograd"))
 
 
 def load(name, threads=None):
@@ -229,6 +262,5 @@ def version_of(name):
     """A library's version, read without importing it."""
     try:
         return version(name)
-    except PackageNotFoundError:
-        module = import_module(LIBRARIES[name][1])
-        return getattr(module, "__version__", "?")
+    except PackageNotFoundError:  # not installed but run from its sources
+        return getattr(import_module(LIBRARIES[name][1]), "__version__", "?")

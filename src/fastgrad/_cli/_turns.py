@@ -18,6 +18,7 @@ from ._worker import Job
 
 SAMPLE_SECONDS = 5e-4  # a sample is as many calls as take this long
 MOST_SAMPLES, TURNS = 25, 5
+MOST_BYTES = 8 * 10**9
 TOLERANCE = {"float32": 2e-4, "float64": 1e-7}
 
 #: Errors that say that a library has no such function: the cell is left empty.
@@ -33,21 +34,19 @@ class Refused(Exception):
 
 
 class Worker:
-    """A process that has one library loaded (see `_worker`)."""
+    """A process that has one library loaded (see `_worker`); `label` tells two with the same one apart."""
 
-    def __init__(self, name, threads):
-        self.name, self.threads = name, threads
+    def __init__(self, library, threads, label=None):
+        self.library, self.threads, self.name = library, threads, label or library
         self.process = None
         self.start()
 
     def start(self):
-        package = str(Path(__file__).parents[2])
-        path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
         count = str(self.threads)
         limits = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "FASTGRAD")
-        env = {**os.environ, **{f"{who}_NUM_THREADS": count for who in limits}, "PYTHONPATH": path}
+        env = environment() | {f"{who}_NUM_THREADS": count for who in limits}
         # not with -m: classes of a module that runs as __main__ cannot be unpickled here
-        argv = [sys.executable, "-c", f"from {__package__}._worker import main; main()", self.name, count]
+        argv = [sys.executable, "-c", f"from {__package__}._worker import main; main()", self.library, count]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         try:
             self.receive()
@@ -87,6 +86,12 @@ class Worker:
             self.process.wait()
 
 
+def environment():
+    """That of this process, and this fastgrad to be found in it."""
+    path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, "PYTHONPATH": path}
+
+
 @contextlib.contextmanager
 def workers(names, threads):
     """A worker for each library, ended afterwards."""
@@ -102,17 +107,20 @@ def workers(names, threads):
 
 @dataclass
 class Cell:
-    """What was found for one job: timings by library, and what to say of those that have none."""
+    """What was found for one job: timings by library, and what to say of those that have none.
+
+    What is counted in bytes is kept alike, as a timing of one sample.
+    """
 
     job: Job
     times: dict[str, Timing] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    unit: str = "s"
 
     def ratio(self, peer):
-        """How many times as fast as the peer fastgrad is (medians); None where either has no time."""
-        if peer not in self.times or "fastgrad" not in self.times:
-            return None
-        return self.times[peer].median / self.times["fastgrad"].median
+        """How many times as fast as the peer fastgrad is (medians); None where either has no time, or needs nothing."""
+        own, theirs = (self.times[name].median if name in self.times else None for name in ("fastgrad", peer))
+        return theirs / own if own and theirs else None
 
 
 def measure(job, libraries, seconds=0.25):
@@ -131,7 +139,7 @@ def measure(job, libraries, seconds=0.25):
         try:
             found = library.call("prepare", job)
             expected = expected or found
-            wrong = disagreement(expected, found, loose(job))
+            wrong = disagreement(expected, found, tolerance_of(job))
             if wrong:
                 cell.notes[library.name] = f"differs: {wrong}"
                 library.call("drop")
@@ -153,6 +161,22 @@ def measure(job, libraries, seconds=0.25):
     return cell
 
 
+def fits(job, libraries):
+    """Whether the operands, results, gradients and temporaries of a job fit into memory, for all libraries at once."""
+    elements = sum(int(np.prod(getattr(s, "shape", s))) for s in OPERATIONS[job.name].operands(job.size).values())
+    return 5 * elements * np.dtype(job.dtype).itemsize * libraries < memory()
+
+
+def memory():
+    """Bytes that measurements may use: 8 GB, or three quarters of what is free."""
+    try:
+        with open("/proc/meminfo") as file:
+            free = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable"))
+    except OSError:
+        return MOST_BYTES
+    return min(MOST_BYTES, 3 * free // 4)
+
+
 def plan(estimate, seconds):
     """Calls in a sample, samples in a turn, and turns, for calls that take about `estimate` seconds."""
     calls = max(1, round(SAMPLE_SECONDS / max(estimate, 1e-9)))
@@ -161,12 +185,17 @@ def plan(estimate, seconds):
     return calls, math.ceil(samples / turns), turns
 
 
-def loose(job):
-    """How many times as far apart as usual the results of a job may lie."""
-    return OPERATIONS[job.name].loose if job.name in OPERATIONS else 1
+def tolerance_of(job):
+    """How far apart the results of a job may lie by dtype, as a part of the largest element."""
+    if job.suite == "models":
+        from ._models import MODELS
+
+        return dict.fromkeys(TOLERANCE, MODELS[job.name].rtol)
+    loose = OPERATIONS[job.name].loose if job.name in OPERATIONS else 1
+    return {dtype: loose * tolerance for dtype, tolerance in TOLERANCE.items()}
 
 
-def disagreement(expected, found, loose=1):
+def disagreement(expected, found, tolerances=TOLERANCE):
     """How results differ from what was expected; None where they do not."""
     if len(expected) != len(found):
         return f"{len(found)} results instead of {len(expected)}"
@@ -179,7 +208,7 @@ def disagreement(expected, found, loose=1):
             continue
         if wanted.shape != own.shape or wanted.dtype != own.dtype:
             return f"{what} is {own.dtype}{list(own.shape)} instead of {wanted.dtype}{list(wanted.shape)}"
-        tolerance = loose * TOLERANCE.get(wanted.dtype, 1e-7)
+        tolerance = tolerances.get(wanted.dtype, 1e-7)
         scale = float(np.abs(wanted.values).max(initial=0.0, where=np.isfinite(wanted.values)))
         if not np.allclose(own.values, wanted.values, rtol=tolerance, atol=tolerance * scale, equal_nan=True):
             apart = np.abs(own.values - wanted.values)

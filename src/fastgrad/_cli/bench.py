@@ -8,24 +8,20 @@ of medians: above 1 fastgrad is faster.
 import argparse
 import json
 import os
-import platform
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 from . import Failure
 from ._operations import OPERATIONS
 from ._peers import PEERS, version_of
-from ._report import sweep_tables
-from ._suites import QUICK_OPS, QUICK_SIZES, chosen_libraries, sweep, sweep_jobs
-from ._terminal import Progress
-
-SUITES = {
-    "sweep": "every operation, forward and backward, by size and dtype",
-}
+from ._records import as_json, by_suite, compare, markdown, read, tables_of, write, write_docs
+from ._report import peers_of
+from ._suites import QUICK_OPS, QUICK_SIZES, SUITES, chosen_libraries, chosen_models, chosen_operations
 
 EPILOG = f"""\
-suites:
-{chr(10).join(f"  {name:<10}{text}" for name, text in SUITES.items())}
+suites (default: overhead, and a small sweep):
+{chr(10).join(f"  {name:<10}{summary}" for name, (_, summary) in SUITES.items())}
   all       all of these
 
 kinds of operations, for --ops:
@@ -33,16 +29,19 @@ kinds of operations, for --ops:
 
 examples:
   python -m fastgrad bench                                      the overhead, and a small sweep
-  python -m fastgrad bench sweep --with torch                   every operation beside PyTorch
+  python -m fastgrad bench sweep --with torch                   every operation beside PyTorch, ten minutes
   python -m fastgrad bench sweep --ops softmax losses --times   some, by name, pattern or kind
   python -m fastgrad bench sweep --json new.json --compare old.json
+  python -m fastgrad bench models scaling --threads 1           on one core
+  python -m fastgrad bench all --docs docs                      the pages and pictures of the documentation
+  python -m fastgrad bench --read new.json --picture sweep.png  show what was measured before
 """
 
 
 def _size(text):
     try:
         value = int(float(text.replace("_", "").replace(",", "")))
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(f"not a number of elements: {text!r}") from None
     if not 1 <= value <= 10**8:
         raise argparse.ArgumentTypeError(f"sizes go from 1 to 100,000,000, not {text}")
@@ -73,13 +72,14 @@ def cores():
 
 def add_arguments(parser):
     parser.add_argument("suites", nargs="*", type=_suite, metavar="SUITE", help=f"{', '.join(SUITES)} or all")
-    parser.add_argument("--ops", nargs="+", metavar="OP", help="operations of the sweep: names, patterns or kinds")
-    parser.add_argument("--sizes", nargs="+", type=_size, metavar="N", help="elements (default: 1 1e3 1e5 1e6 1e7)")
-    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], help="default: both")
+    parser.add_argument("--ops", nargs="+", metavar="OP", help="operations: names, patterns or kinds")
+    parser.add_argument("--models", nargs="+", metavar="MODEL", help="models: names or patterns")
+    parser.add_argument("--sizes", nargs="+", type=_size, metavar="N", help="of the sweep (default: 1 1e3 1e5 1e6 1e7)")
+    parser.add_argument("--dtypes", nargs="+", choices=["float32", "float64"], help="of the sweep (default: both)")
     parser.add_argument(
         "--with",
         dest="peers",
-        nargs="+",
+        nargs="*",
         metavar="LIB",
         choices=PEERS,
         help=f"libraries to run beside: {', '.join(PEERS)} (default: all that are installed)",
@@ -88,71 +88,102 @@ def add_arguments(parser):
     parser.add_argument(
         "--seconds", type=_positive(float), default=0.25, help="about how long a library is timed in a cell (0.25)"
     )
-    parser.add_argument("--times", action="store_true", help="print fastgrad's times beside the ratios")
+    parser.add_argument("--times", action="store_true", help="print fastgrad's times beside the ratios of the sweep")
     parser.add_argument("--json", metavar="FILE", help="write every measurement to FILE (- for standard output)")
+    parser.add_argument("--read", metavar="FILE", help="measure nothing: show what --json wrote")
+    parser.add_argument(
+        "--compare", metavar="FILE", help="name what is slower than in FILE; exit with 1 if anything is"
+    )
+    parser.add_argument("--picture", metavar="FILE", help="draw the sweep's ratios (needs matplotlib)")
+    parser.add_argument("--markdown", metavar="FILE", help="write the tables as Markdown")
+    parser.add_argument("--docs", metavar="FOLDER", help="fill in FOLDER/benchmarks.md, its picture and the README")
 
 
 def run(options):
-    """Measure, and print tables."""
-    if not options.suites:
-        options.suites = ["sweep"]
-        options.ops = options.ops or QUICK_OPS
-        options.sizes = options.sizes or QUICK_SIZES
-    libraries = chosen_libraries(options.peers)
-    quiet = options.json == "-"
-    if not quiet:
-        print("\n".join(filter(None, [described(libraries, options.threads), busy()])))
-    cells, stopped = [], False
-    try:
-        jobs = list(sweep_jobs(options))
-        with Progress("timing", len(jobs), show=not quiet) as progress:
-            for cell in sweep(options, progress):
-                cells.append(cell)
-    except KeyboardInterrupt:
-        stopped = True
-    if not quiet and cells:
-        for table in sweep_tables(cells, options.times):
-            table.show()
-    if options.json:
-        save(options.json, cells, libraries, options)
+    """Measure, print tables, and write what was asked for."""
+    old = read(options.compare)[0] if options.compare else None
+    if options.docs and not (Path(options.docs) / "benchmarks.md").exists():
+        raise Failure(f"no page {Path(options.docs) / 'benchmarks.md'} to fill in")
+    if (options.docs or options.picture) and find_spec("matplotlib") is None:
+        raise Failure("a picture needs matplotlib (pip install matplotlib)")
+    options.show = options.json != "-"
+    if options.read:
+        cells, record = read(options.read)
+        stopped = False
+    else:
+        cells, stopped = measured(options)
+        record = as_json(cells, ["numpy", *chosen_libraries(options)], options.threads)
+    about = described(record)
+    if options.show and (options.read or stopped):
+        print(about)
+    if options.show:
+        for suite, own in by_suite(cells).items():
+            for table in tables_of(suite, own, options.times):
+                table.show()
+    slower = report(options, cells, record, about, old)
     if stopped:
         raise KeyboardInterrupt
-    return 0
+    return 1 if slower else 0
 
 
-def busy():
-    """A warning where others use the machine: threads that wait for each other then show anything but speed."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if load < 0.5 * cores():
-        return None
-    return f"The machine is busy (load {load:.1f}): ratios will be noisy. OMP_WAIT_POLICY=passive helps PyTorch then."
-
-
-def described(libraries, threads):
-    said = ", ".join(f"{name} {version_of(name)}" for name in libraries)
-    return f"{said}; {threads} thread{'s' * (threads != 1)}"
-
-
-def save(path, cells, libraries, options):
-    """Write everything measured, and where, as JSON."""
-    record = {
-        "format": 1,
-        "python": platform.python_version(),
-        "machine": platform.platform(),
-        "threads": options.threads,
-        "libraries": {name: version_of(name) for name in ("numpy", *libraries)},
-        "cells": [as_json(cell) for cell in cells],
-    }
-    text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
-    if path == "-":
-        sys.stdout.write(text)
-        return
+def measured(options):
+    """The cells of all suites that were asked for, as far as they came, and whether they were stopped."""
+    suites = list(SUITES) if "all" in options.suites else [name for name in SUITES if name in options.suites]
+    if not options.suites:
+        suites = ["overhead", "sweep"]
+        options.ops = options.ops or QUICK_OPS
+        options.sizes = options.sizes or QUICK_SIZES
+    chosen_operations(options), chosen_models(options)  # what is wrong is said before anything is measured
+    libraries = chosen_libraries(options)
+    if options.show:
+        print(f"{', '.join(f'{name} {version_of(name)}' for name in libraries)}; {options.threads} threads")
+        warn_if_busy()
+    cells = []
     try:
-        Path(path).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise Failure(f"cannot write {path}: {error.strerror}") from error
+        for name in suites:
+            for cell in SUITES[name][0](options):
+                cells.append(cell)
+    except KeyboardInterrupt:
+        return cells, True
+    return cells, False
 
 
-def as_json(cell):
-    times = {name: timing._asdict() for name, timing in cell.times.items()}
-    return {**cell.job._asdict(), "times": times, "notes": {name: note for name, note in cell.notes.items() if note}}
+def warn_if_busy():
+    """Threads that wait for each other on a busy machine show anything but speed."""
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if load > 0.5 * cores():
+        print(
+            f"The machine is busy (load {load:.1f}), ratios will be noisy. OMP_WAIT_POLICY=passive helps PyTorch then."
+        )
+
+
+def described(record):
+    """A sentence on where numbers come from."""
+    libraries = ", ".join(f"{name} {version}" for name, version in record["libraries"].items())
+    threads = record["threads"]
+    where = f"{record['processor']}, {threads} thread{'s' * (threads != 1)}, Python {record['python']}"
+    return f"Medians of interleaved runs on {where}; {libraries}."
+
+
+def report(options, cells, record, about, old):
+    """Write files; the number of cells that are slower than in the old file."""
+    if options.json:
+        text = json.dumps(record, indent=1, ensure_ascii=False) + "\n"
+        sys.stdout.write(text) if options.json == "-" else write(options.json, text)
+    if options.markdown:
+        write(options.markdown, markdown(cells, about))
+    if options.docs:
+        write_docs(options.docs, cells, about)
+    if options.picture:
+        sweep = by_suite(cells).get("sweep", [])
+        if not peers_of(sweep):
+            raise Failure("a picture needs a sweep beside another library")
+        from ._picture import picture
+
+        picture(sweep, peers_of(sweep)[0], options.picture)
+    if old is None:
+        return 0
+    table = compare(old, cells)
+    if options.show:
+        table.show()
+    return len(table.rows)
