@@ -253,6 +253,14 @@ void fg_class_losses(const fg_classes *k, char *losses, const char *x, const cha
 /* (chances - 1 at the class) * g, where g has one value for each line, `stride` bytes apart; 0 where the line counts
  * for nothing. `into` may be `chances`. Pure arithmetic. */
 void fg_class_slope(const fg_classes *k, char *into, const char *chances, const char *g, intptr_t stride);
+/* ---------------------------------------------------------------- scan: running sums and products -- */
+
+/* to = the running sum (or product) of `from` along lines of n elements which are `inner` elements apart; backwards: of
+ * what stands behind each, too. float32 or float64 in C order; `to` may be `from`. Pure arithmetic. */
+void fg_scan(bool product, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner);
+/* to = the cotangent of x, where `out` is its running product and g the cotangent of that. Pure arithmetic. */
+void fg_scan_product_vjp(const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
+                         intptr_t inner);
 
 /* ---------------------------------------------------------------- graph: sort and run -- */
 

@@ -77,6 +77,7 @@ MOVES = {
     "split empty": lambda x: fg.split(x, [0, 2], 2), "overlapping": lambda x: fg.split(x, [3, 1], 2),
     "stack": lambda x: fg.stack([x, x], 1), "concat": lambda x: fg.concat([x, x[:, :1], x], 1),
     "flat": lambda x: fg.concat([x, x], None),
+    "cumsum": lambda x: fg.cumsum(x, 1), "cumsum along rows": lambda x: fg.cumsum(x, -1), "cumsum of all": lambda x: fg.cumsum(x),
 }  # fmt: skip
 
 
@@ -174,3 +175,38 @@ def test_copies_of_what_lies_across_memory(order, dtype):
             np.testing.assert_array_equal(
                 fg.concat([fg.asarray(a, copy=False)] * 2, -1).numpy(), np.concatenate([a, a], -1)
             )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [0, 1, 2, None])
+def test_running_products_and_their_gradients(axis, dtype):
+    """Zeros included: nothing is divided by."""
+    for shape in ((3, 4, 5), (1, 1, 1), (9, 30, 2), (2, 40, 600), (300, 2, 130)):
+        x = np.cos(np.arange(np.prod(shape), dtype=dtype)).reshape(shape) + 1
+        x[0, :, 0] = 0
+        x[-1, 0] = 0
+        with direct(True):
+            values, grads = run(lambda x: fg.cumprod(x, axis), [x])
+        with direct(False):
+            plain, expected = run(lambda x: fg.cumprod(x, axis), [x])
+        same_bits(values[0], plain[0], "values")
+        same_bits(values[0], np.cumprod(x, axis), "values")
+        scale = np.abs(expected[0]).max()
+        np.testing.assert_allclose(
+            grads[0], expected[0], rtol=2e-5 if dtype is np.float32 else 1e-13, atol=1e-6 * scale
+        )
+
+
+def test_running_sums_do_not_depend_on_threads():
+    before = fg.get_num_threads()
+    for shape in ((1000, 100), (3, 50_000), (100_000,), (50_000, 3)):
+        x = array(*shape, dtype=np.float32)
+        for axis in range(len(shape)):
+            found = []
+            for count in (1, 3):
+                fg.set_num_threads(count)
+                found.append(run(lambda x, axis=axis: fg.cumprod(fg.cumsum(x, axis) * 1e-3 + 1, axis), [x]))
+            same_bits(found[0][0][0], found[1][0][0], "values")
+            same_bits(found[0][1][0], found[1][1][0], "gradients")
+            same_bits(fg.cumsum(fg.asarray(x), axis).numpy(), np.cumsum(x, axis), "NumPy's")
+    fg.set_num_threads(before)

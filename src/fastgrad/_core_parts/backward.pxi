@@ -479,6 +479,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif CONCAT <= row.code <= PADDED:
             if blocks_vjp(run, node, grads):
                 return 0
+        elif row.code == CUMSUM or row.code == CUMPROD:
+            if scan_vjp(run, node, g):
+                return 0
         elif row.code == BROADCAST_TO or row.code == CLONE:
             return send_fitted(run, node, 0, fg_array_keep(g))
         elif row.code == PUT_ADD:

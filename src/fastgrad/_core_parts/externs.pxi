@@ -197,6 +197,8 @@ cdef extern from "fg.h" nogil:
     fg_loop fg_kernel_find(const char* name, int dtype)
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)
+    void fg_scan(c_bool product, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
+    void fg_scan_product_vjp(fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n, intptr_t inner)
 
     ctypedef struct fg_picks:
         const intptr_t* places

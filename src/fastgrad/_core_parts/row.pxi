@@ -26,6 +26,8 @@ cdef enum:
     UNSTACK
     ROLL
     PADDED
+    CUMSUM            # scans.pxi
+    CUMPROD
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
@@ -34,6 +36,7 @@ cdef dict SPECIAL = {
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
+    "cumsum": CUMSUM, "cumprod": CUMPROD,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -29,6 +29,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return turn(row, x, options)
     elif CONCAT <= row.code <= PADDED:
         return apply_blocks(row, operands, options)
+    elif row.code == CUMSUM or row.code == CUMPROD:
+        return scan(row, x, options)
     elif row.code == GETITEM:
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:
