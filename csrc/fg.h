@@ -139,7 +139,7 @@ void fg_loop_run(const fg_loop *loop, int nargs, fg_array *const *args);
 
 /* into[broadcast] = into op from, over `from`'s shape, where `into` has from's ndim and size 1 along the axes
  * to be reduced (`into` holds the initial value: 0 for a sum, as in NumPy). The loop is called in the order
- * of np.add.reduce: see Note [Order of sums] in loop.c. Pure arithmetic. */
+ * of np.add.reduce: see Note [Order of sums] in loop.c; `loop` is a loop that adds. Pure arithmetic. */
 void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from);
 
 /* `g` summed over the axes along which `like` was broadcast to g's shape: a new array of like's shape and

@@ -320,30 +320,111 @@ static void reduce_group(const fg_loop *loop, char *to, char *from, int group, c
     if (filled) reduce_run(loop, to, buffer, filled, 0, step);
 }
 
-void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from) {
-    axis axes[FG_MAXDIMS + 1];
-    intptr_t index[FG_MAXDIMS + 1], fill = 0;
-    char *to = into->data, *at = from->data;
-    if (from->size == 0) return;
-    if (into->size == 1 && (from->flags & FG_CONTIGUOUS)) {
-        reduce_run(loop, to, at, from->size, 0, (intptr_t)from->itemsize);
-        return;
+/* Note [Halves of sums]
+ * NumPy sums a run of numbers pairwise: it cuts it in two, the first part a multiple of 8 long, until at most 128 are
+ * left. So the two parts can be summed apart. */
+enum { SUM_PARTS = 16 };
+
+typedef struct halves {
+    const fg_loop *add;
+    char *from;
+    intptr_t stride, first[SUM_PARTS + 1];
+    double sums[SUM_PARTS]; /* of float64 or float32 */
+} halves;
+
+static void sum_parts(void *context, intptr_t first, intptr_t last) {
+    halves *h = context;
+    for (; first < last; first++) {
+        h->sums[first] = 0;
+        reduce_run(h->add, (char *)&h->sums[first], h->from + h->first[first] * h->stride,
+                   h->first[first + 1] - h->first[first], 0, h->stride);
     }
-    int count = merge_axes(reduction_axes(into, from, axes), axes);
-    if (count == 0) axes[count++] = (axis){1, 0, (intptr_t)from->itemsize};
-    memset(index, 0, ((size_t)count + 1) * sizeof *index);
-    const int group = buffered_axes(count, axes, &fill);
-    char *buffer = group ? fg_mem_alloc((size_t)fill * from->itemsize) : NULL;
+}
+
+/* A long run of numbers, by several threads. */
+static void sum_run(const fg_loop *add, char *to, char *from, intptr_t n, intptr_t stride, uint32_t itemsize) {
+    halves h = {add, from, stride, {0, n}, {0}};
+    int parts = 1;
+    for (; parts < SUM_PARTS && n / parts > 2 * FG_GRAIN; parts *= 2) {
+        h.first[2 * parts] = n;
+        for (int i = parts - 1; i >= 0; i--) {
+            const intptr_t end = h.first[2 * i + 2], begin = h.first[i];
+            h.first[2 * i + 1] = begin + fg_half(end - begin);
+            h.first[2 * i] = begin;
+        }
+    }
+    fg_parallel(sum_parts, &h, parts, 1);
+    for (int step = 1; step < parts; step *= 2) {
+        for (int i = 0; i < parts; i += 2 * step)
+            reduce_run(add, (char *)&h.sums[i], (char *)&h.sums[i + step], 1, itemsize, itemsize);
+    }
+    reduce_run(add, to, (char *)h.sums, 1, itemsize, itemsize);
+}
+
+/* What the threads share of one reduction. */
+typedef struct reduction {
+    const fg_loop *loop;
+    char *to, *from;
+    const axis *axes;
+    int count, cut; /* axis along which it is shared out */
+    int group;      /* see buffered_axes */
+    intptr_t fill;
+    uint32_t itemsize;
+} reduction;
+
+static void reduce_part(void *context, intptr_t first, intptr_t last) {
+    const reduction *r = context;
+    axis axes[FG_MAXDIMS + 1];
+    intptr_t index[FG_MAXDIMS + 1] = {0};
+    char *to = r->to + first * r->axes[r->cut].into, *at = r->from + first * r->axes[r->cut].from;
+    memcpy(axes, r->axes, (size_t)r->count * sizeof *axes);
+    axes[r->cut].n = last - first;
+    char *buffer = r->group ? fg_block_alloc((size_t)r->fill * r->itemsize) : NULL;
     if (buffer) {
         do {
-            reduce_group(loop, to, at, group, axes, index, buffer, fill, from->itemsize);
-        } while (next_row(group, count, axes, index, &to, &at));
-        fg_mem_free(buffer);
+            reduce_group(r->loop, to, at, r->group, axes, index, buffer, r->fill, r->itemsize);
+        } while (next_row(r->group, r->count, axes, index, &to, &at));
+        fg_block_free(buffer);
         return;
     }
     do { /* without memory for the buffer the sum is as right, though rounded elsewhere */
-        reduce_run(loop, to, at, axes[0].n, axes[0].into, axes[0].from);
-    } while (next_row(1, count, axes, index, &to, &at));
+        reduce_run(r->loop, to, at, axes[0].n, axes[0].into, axes[0].from);
+    } while (next_row(1, r->count, axes, index, &to, &at));
+}
+
+/* The longest of the kept axes; `from` where there is none. */
+static int kept_axis(int from, int count, const axis *axes) {
+    int best = from;
+    for (int i = from; i < count; i++) {
+        if (axes[i].into && (!axes[best].into || axes[i].n > axes[best].n)) best = i;
+    }
+    return best;
+}
+
+void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from) {
+    axis axes[FG_MAXDIMS + 1];
+    reduction r = {loop, into->data, from->data, axes, 0, 0, 0, 0, from->itemsize};
+    const bool real = from->dtype == FG_FLOAT32 || from->dtype == FG_FLOAT64;
+    if (from->size == 0) return;
+    if (into->size == 1 && (from->flags & FG_CONTIGUOUS)) {
+        if (real && from->size > 2 * FG_GRAIN)
+            sum_run(loop, r.to, r.from, from->size, (intptr_t)from->itemsize, from->itemsize);
+        else
+            reduce_run(loop, r.to, r.from, from->size, 0, (intptr_t)from->itemsize);
+        return;
+    }
+    r.count = merge_axes(reduction_axes(into, from, axes), axes);
+    if (r.count == 0) axes[r.count++] = (axis){1, 0, (intptr_t)from->itemsize};
+    r.group = buffered_axes(r.count, axes, &r.fill);
+    r.cut = kept_axis(r.group, r.count, axes);
+    if (r.cut == r.count) r.cut = 0;
+    const axis *cut = &axes[r.cut];
+    intptr_t grain = FG_GRAIN / (from->size / cut->n) + 1;
+    if (r.cut == 0) grain = (grain + FG_LINE - 1) & ~(intptr_t)(FG_LINE - 1); /* no line of the cache to two threads */
+    if (cut->into && from->size > 2 * FG_GRAIN)
+        fg_parallel(reduce_part, &r, cut->n, grain);
+    else
+        reduce_part(&r, 0, cut->n);
 }
 
 /* ---------------------------------------------------------------- cotangents -- */

@@ -21,7 +21,7 @@ enum {
     PART_BYTES = 512 * 1024,   /* what some columns of a slab may take of the L2 cache */
     COLUMNS = 64,              /* columns are taken in multiples of this: loops take the same path as for all of them */
     WIDE = 512,                /* columns at a time where they do not fit the cache anyway */
-    CELL = 1024,               /* elements of a cell at most */
+    CELL = 4096,               /* elements of a cell at most */
     SHARE = FG_GRAIN / 2,      /* elements that are worth a thread */
     TREE_PARTS = 64,           /* in which NumPy's tree is cut at most, for threads */
     PAIRWISE = 128,            /* elements that NumPy sums without cutting them in two */
@@ -445,9 +445,6 @@ typedef struct line {
     sums total[TREE_PARTS];
 } line;
 
-/* NumPy cuts a sum so. */
-static intptr_t half_of(intptr_t n) { return n / 2 - n / 2 % 8; }
-
 static void add_sums(const phase *f, sums *to, sums *more) {
     int k = 0;
     for (const fg_step *step = f->begin; step < f->end; step++, k++) {
@@ -461,8 +458,8 @@ static void run_tree(const line *l, char **at, intptr_t first, intptr_t n, sums 
     const phase *f = &l->f;
     if (n > l->room) {
         sums more;
-        run_tree(l, at, first, half_of(n), to);
-        run_tree(l, at, first + half_of(n), n - half_of(n), &more);
+        run_tree(l, at, first, fg_half(n), to);
+        run_tree(l, at, first + fg_half(n), n - fg_half(n), &more);
         add_sums(f, to, &more);
         return;
     }
@@ -484,7 +481,7 @@ static void cut_line(line *l, intptr_t n) {
     l->length[0] = n;
     for (; l->parts < TREE_PARTS && n / l->parts > 2 * SHARE; l->parts *= 2) {
         for (int i = l->parts - 1; i >= 0; i--) {
-            const intptr_t begin = l->first[i], length = l->length[i], half = half_of(length);
+            const intptr_t begin = l->first[i], length = l->length[i], half = fg_half(length);
             l->first[2 * i] = begin;
             l->length[2 * i] = half;
             l->first[2 * i + 1] = begin + half;

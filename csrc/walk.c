@@ -8,6 +8,7 @@
 
 /* Rows of this length need no copying together if they are contiguous as they are. */
 enum { LONG_ROW = 128 };
+enum { REPEATED_BYTES = 8192 }; /* of one element many times, copied at once */
 
 /* Whether NumPy would walk an axis with strides `a` inside one with strides `b` (1) or outside it (-1), or 0 where
  * the strides do not tell. Where arrays disagree, the order of the axes in the shape wins. */
@@ -390,10 +391,27 @@ void fg_turn(char *to, intptr_t to_i, intptr_t to_j, const char *from, intptr_t 
         for (intptr_t i = 0; i < n; i++, to += to_stride, from += from_stride) memcpy(to, from, bytes); \
         return;
 
+/* The same element n times: what is there already is copied on, by then from the L1 cache. */
+static void repeat(char *to, const char *from, intptr_t n, size_t itemsize) {
+    const size_t bytes = (size_t)n * itemsize;
+    size_t done = itemsize, piece = itemsize;
+    memcpy(to, from, itemsize);
+    while (done < bytes) {
+        if (piece > bytes - done) piece = bytes - done;
+        memcpy(to + done, to, piece);
+        done += piece;
+        if (piece < REPEATED_BYTES) piece = done;
+    }
+}
+
 void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_stride, intptr_t n, size_t itemsize) {
     const intptr_t dense = (intptr_t)itemsize;
     if (to_stride == dense && from_stride == dense && n >= 8) {
         memcpy(to, from, (size_t)n * itemsize);
+        return;
+    }
+    if (to_stride == dense && from_stride == 0 && n >= 8) {
+        repeat(to, from, n, itemsize);
         return;
     }
     switch (itemsize) {

@@ -94,6 +94,9 @@ void fg_move(char *to, intptr_t to_stride, const char *from, intptr_t from_strid
 void fg_turn(char *to, intptr_t to_i, intptr_t to_j, const char *from, intptr_t from_i, intptr_t from_j, intptr_t ni,
              intptr_t nj, size_t itemsize);
 
+/* Where NumPy cuts a long sum in two: Note [Halves of sums] in loop.c. */
+static inline intptr_t fg_half(intptr_t n) { return n / 2 - n / 2 % 8; }
+
 static inline intptr_t fg_magnitude(intptr_t stride) { return stride < 0 ? -stride : stride; }
 
 #endif

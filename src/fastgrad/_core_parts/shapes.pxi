@@ -69,7 +69,7 @@ cdef bint sums_alike(fg_array* a) except? True:
     if a.size <= UNPROVEN:
         return True
     if whole_sums < 0:
-        values = np.sin(np.arange(3.0 * UNPROVEN + 1))
+        values = np.sin(np.arange(5.0 * UNPROVEN + 1))
         probe = wrap_nd(values)
         total = sum_of(probe)
         whole_sums = (<double*>total.data)[0] == <double>np.add.reduce(values)
@@ -80,17 +80,13 @@ cdef bint sums_alike(fg_array* a) except? True:
 cdef fg_array* sum_of(fg_array* a) except NULL:
     """The sum of a contiguous array as NumPy forms it: pairwise, on top of 0."""
     cdef fg_array* r = new_array(0, NULL, a.dtype, a.itemsize)
-    cdef char* data[3]
-    cdef intptr_t strides[3]
     cdef fg_loop* add = &ADD.loops[a.dtype]
     memset(r.data, 0, a.itemsize)
-    data[0], data[1], data[2] = r.data, a.data, r.data
-    strides[0], strides[1], strides[2] = 0, a.itemsize, 0
     if a.size >= RELEASE_GIL:
         with nogil:
-            add.fn(data, &a.size, strides, add.data)
-    elif a.size:
-        add.fn(data, &a.size, strides, add.data)
+            fg_loop_reduce(add, r, a)
+    else:
+        fg_loop_reduce(add, r, a)
     return r
 
 
