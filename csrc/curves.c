@@ -104,8 +104,9 @@
 #define CURVES(_)                                                                                            \
     _(1, sigmoid)                                                                                            \
     _(1, softplus)                                                                                           \
-    _(1, logsigmoid) _(1, silu) _(1, silu_slope) _(1, mish) _(1, mish_slope) _(1, erf) _(1, erfc) _(1, ndtr) \
-        _(1, gelu_terms) _(1, gelu_slope) _(2, logistic_loss) _(2, logistic_slope) _(4, elu_terms) _(4, elu_slope)
+    _(1, logsigmoid)                                                                                         \
+    _(1, silu) _(1, silu_slope) _(1, mish) _(1, mish_slope) _(1, erf) _(1, erfc) _(1, ndtr) _(1, gelu_terms) \
+        _(1, gelu_slope) _(2, logistic_loss) _(2, logistic_slope) _(4, elu_terms) _(4, elu_slope)
 
 #define BOTH(operands, name) LOOP_##operands(name, float) LOOP_##operands(name, double)
 CURVES(BOTH)

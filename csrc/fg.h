@@ -187,6 +187,10 @@ void fg_program_free(fg_program *p);
 /* Run over arrays that broadcast to the outputs' shape (all outputs have one shape; C order, or the memory of
  * input 0 as reuse_* allows). Inputs are aligned and have their register's itemsize. Pure arithmetic. */
 void fg_program_run(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs);
+/* The same, but output k is added by the loop `add` to what is there, where bit k of `added` is set. False, and nothing
+ * is done, where inputs and outputs do not lie as one flat run. */
+bool fg_program_run_adding(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, uint32_t added,
+                           const fg_loop *add);
 
 /* Run a program along an axis of n elements of arrays of shape (outer, n, inner), all of them in C order. The loops are
  * called as NumPy calls them for such arrays, and of shape (outer, 1, inner). A step that needs fewer reductions one
@@ -338,11 +342,14 @@ typedef struct fg_vjp {
 } fg_vjp;
 /* Whether all that the vjp reads is there: the cotangent g, float32 or float64, and what a node saved, not written since. */
 bool fg_vjp_suits(const fg_vjp *vjp, fg_array *const *saved, const uint32_t *versions, const fg_array *g);
-/* The program's inputs (borrowed) and room for its outputs, one of which may be g itself. */
-fg_status fg_vjp_begin(const fg_vjp *vjp, fg_array *const *saved, fg_array *g, fg_array **inputs, fg_array **outputs);
+/* The program's inputs (borrowed) and room for its outputs, one of which may be g itself. With a run (it may be NULL)
+ * outputs that can be added to where they go, while they are computed, are what is held there: bits of `added`. */
+fg_status fg_vjp_begin(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved, fg_array *g,
+                       fg_array **inputs, fg_array **outputs, uint32_t *added);
 /* From `apply`, once the program was run: send the results of `node`, summed to their operands' shapes by g's loop `add`. */
 fg_status fg_vjp_end(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved,
-                     fg_array *const *inputs, fg_array **outputs_take, fg_array *g_take, const fg_loop *add);
+                     fg_array *const *inputs, fg_array **outputs_take, uint32_t added, fg_array *g_take,
+                     const fg_loop *add);
 
 /* Instead of fg_run_go: whether the seeded nodes lead to a leaf other than along the `ends`. */
 fg_status fg_run_beyond(fg_run *run, const fg_edge *ends, size_t count, bool *found);

@@ -260,9 +260,39 @@ static char *place_own(const fg_program *p, registers *regs, char *scratch, intp
     return scratch;
 }
 
+/* n elements in blocks, some outputs added to what is there. They are first written to `scratch`. */
+static void run_adding(const fg_program *p, registers *regs, intptr_t n, uint32_t added, const fg_loop *add,
+                       char *scratch) {
+    char *into[FG_MAXINOUT];
+    const int outputs_at = first_output(p);
+    for (int k = 0; k < p->noutputs; k++) {
+        if (!(added >> k & 1)) continue;
+        into[k] = regs->at[outputs_at + k];
+        scratch = place(p, regs, outputs_at + k, scratch, n < p->block ? n : p->block);
+    }
+    for (intptr_t done = 0, count; done < n; done += count) {
+        count = n - done < p->block ? n - done : p->block;
+        run_steps(p, regs, count);
+        for (int r = 0; r < p->ninputs; r++) regs->at[r] += regs->stride[r] * count;
+        for (int k = 0; k < p->noutputs; k++) {
+            const int r = outputs_at + k;
+            if (added >> k & 1) {
+                char *args[3] = {into[k], regs->at[r], into[k]};
+                const intptr_t strides[3] = {regs->stride[r], regs->stride[r], regs->stride[r]};
+                add->fn(args, &count, strides, add->data);
+                into[k] += count * regs->stride[r];
+            } else {
+                regs->at[r] += count * regs->stride[r];
+            }
+        }
+    }
+}
+
 /* What the threads share of one call. */
 typedef struct job {
     const fg_program *p;
+    uint32_t added; /* bit k: output k is added to */
+    const fg_loop *add;
     const registers *flat; /* inputs and outputs of a flat run */
     const fg_walk *walk;   /* of any other */
     int axis;              /* of the walk, along which it is cut */
@@ -274,13 +304,18 @@ static void run_range(void *context, intptr_t first, intptr_t last) {
     const intptr_t n = last - first;
     char memory[SCRATCH_BYTES + FG_LINE];
     registers regs;
-    place_own(p, &regs, memory + (-(uintptr_t)memory & (FG_LINE - 1)), n < p->block ? n : p->block);
+    char *scratch = memory + (-(uintptr_t)memory & (FG_LINE - 1));
+    scratch = place_own(p, &regs, scratch, n < p->block ? n : p->block);
     for (int k = 0; k < p->ninputs + p->noutputs; k++) {
         const int r = operand_register(p, k);
         regs.stride[r] = j->flat->stride[r];
         regs.at[r] = j->flat->at[r] + first * regs.stride[r];
     }
-    run_flat(p, &regs, n);
+    if (j->added) {
+        run_adding(p, &regs, n, j->added, j->add, scratch);
+    } else {
+        run_flat(p, &regs, n);
+    }
 }
 
 static void run_part(void *context, intptr_t first, intptr_t last) {
@@ -310,7 +345,7 @@ static intptr_t grain_of(const fg_program *p) {
 static void run_shared(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t n) {
     registers regs;
     fg_walk w;
-    job j = {p, &regs, &w, 0};
+    job j = {p, 0, NULL, &regs, &w, 0};
     if (place_flat(p, &regs, inputs, outputs, n)) {
         fg_parallel(run_range, &j, n, grain_of(p));
     } else {
@@ -319,6 +354,20 @@ static void run_shared(const fg_program *p, fg_array *const *inputs, fg_array *c
         j.axis = fg_walk_split(&w, &grain);
         fg_parallel(run_part, &j, w.shape[j.axis], grain);
     }
+}
+
+bool fg_program_run_adding(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, uint32_t added,
+                           const fg_loop *add) {
+    registers regs;
+    const intptr_t n = outputs[0]->size;
+    job j = {p, added, add, &regs, NULL, 0};
+    if (!place_flat(p, &regs, inputs, outputs, n)) return false;
+    if (p->foreign && !fg_share_foreign) {
+        run_range(&j, 0, n);
+    } else {
+        fg_parallel(run_range, &j, n, grain_of(p));
+    }
+    return true;
 }
 
 static void run_alone(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t n) {

@@ -15,10 +15,51 @@ bool fg_vjp_suits(const fg_vjp *vjp, fg_array *const *saved, const uint32_t *ver
 
 static fg_array *new_like(fg_array *g) { return fg_array_new(g->ndim, fg_shape(g), g->dtype, g->itemsize); }
 
-fg_status fg_vjp_begin(const fg_vjp *vjp, fg_array *const *saved, fg_array *g, fg_array **inputs, fg_array **outputs) {
+/* The one result that output i is, or -1: it may be several. */
+static int only_result(const fg_vjp *vjp, int i) {
+    int found = -1;
+    for (int k = 0; k < vjp->nresults; k++) {
+        if (vjp->kinds[k] != FG_COMPUTED || vjp->numbers[k] != i) continue;
+        if (found >= 0) return -1;
+        found = k;
+    }
+    return found;
+}
+
+/* What output i is to be added to where it goes, if it may be added in place while it is computed; or NULL. */
+static fg_array *held(const fg_vjp *vjp, int i, fg_run *run, const fg_node *node, fg_array *const *saved,
+                      const fg_array *g) {
+    const int k = only_result(vjp, i);
+    if (k < 0) return NULL;
+    const fg_array *like = saved[vjp->edges[k]];
+    if (like && !fg_array_same_shape(like, g)) return NULL;
+    void **slot = fg_run_peek(run, node->edges[vjp->edges[k]]);
+    fg_array *a = slot ? *slot : NULL;
+    if (!a || !fg_array_unshared(a) || !(a->flags & FG_CONTIGUOUS)) return NULL;
+    return a->dtype == g->dtype && fg_array_same_shape(a, g) ? a : NULL;
+}
+
+/* Whether a program on these inputs is one flat run. */
+static bool flat(int ninputs, fg_array *const *inputs, const fg_array *g) {
+    for (int i = 0; i < ninputs; i++) {
+        if (inputs[i]->size != 1 && (inputs[i]->size != g->size || !(inputs[i]->flags & FG_CONTIGUOUS))) return false;
+    }
+    return g->flags & FG_CONTIGUOUS;
+}
+
+fg_status fg_vjp_begin(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved, fg_array *g,
+                       fg_array **inputs, fg_array **outputs, uint32_t *added) {
     const fg_program *p = vjp->programs[g->dtype - FG_FLOAT32];
     for (int i = 0; i < vjp->ninputs; i++) inputs[i] = vjp->sources[i] < 0 ? g : saved[vjp->sources[i]];
+    const bool adds = run && flat(vjp->ninputs, inputs, g);
+    *added = 0;
     for (int i = 0; i < vjp->ncomputed; i++) {
+        fg_array *sum = adds ? held(vjp, i, run, node, saved, g) : NULL;
+        if (sum) {
+            outputs[i] = fg_array_keep(sum);
+            *added |= UINT32_C(1) << i;
+            continue;
+        }
         const bool reuse = p->reuse_output == i && !vjp->gives_g && fg_array_unshared(g) && g->flags & FG_CONTIGUOUS;
         outputs[i] = reuse ? fg_array_keep(g) : new_like(g);
         if (outputs[i]) continue;
@@ -64,7 +105,8 @@ static fg_status send(fg_run *run, fg_edge edge, fg_array *like, fg_array *r_tak
 }
 
 fg_status fg_vjp_end(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved,
-                     fg_array *const *inputs, fg_array **outputs_take, fg_array *g_take, const fg_loop *add) {
+                     fg_array *const *inputs, fg_array **outputs_take, uint32_t added, fg_array *g_take,
+                     const fg_loop *add) {
     fg_array *results[4];
     int made = 0, sent = 0;
     while (made < vjp->nresults && (results[made] = result(vjp, made, inputs, outputs_take, g_take))) made++;
@@ -73,7 +115,12 @@ fg_status fg_vjp_end(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_arr
     fg_array_drop(g_take); /* whoever is sent it may then overwrite it */
     for (; sent < made && !status; sent++) {
         const int to = vjp->edges[sent];
-        status = send(run, node->edges[to], saved[to], results[sent], add);
+        if (vjp->kinds[sent] == FG_COMPUTED && added >> vjp->numbers[sent] & 1) {
+            fg_array_drop(results[sent]); /* it is there already */
+            status = fg_run_send(run, node->edges[to], NULL);
+        } else {
+            status = send(run, node->edges[to], saved[to], results[sent], add);
+        }
     }
     while (sent < made) fg_array_drop(results[sent++]);
     return status;

@@ -161,3 +161,35 @@ def test_a_forked_child_has_threads_of_its_own():
         os._exit(0 if same else 1)
     assert os.waitpid(child, 0)[1] == 0
     assert fg.exp(x).numpy().tobytes() == expected
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_contributions_added_while_they_are_computed(dtype):
+    """Of large arrays; the same bits as computed first and added then, as for small ones and on the general path."""
+    x, y = draw(SIZE, dtype), draw(SIZE, dtype, 1)
+
+    def gradients(x, y):
+        x, y = fg.tensor(x, requires_grad=True), fg.tensor(y, requires_grad=True)
+        z = x
+        for _ in range(3):
+            z = fg.tanh(z * x + y) / y
+        (z * x * x).sum().backward()
+        return np.stack([x.grad.numpy(), y.grad.numpy()])
+
+    whole = gradients(x, y)
+    part = 5000
+    parts = [gradients(x[i : i + part], y[i : i + part]) for i in range(0, SIZE, part)]
+    assert np.array_equal(whole, np.concatenate(parts, axis=1), equal_nan=True)
+
+
+def test_what_is_held_by_someone_else_is_not_added_to():
+    x = fg.tensor(draw(SIZE, "float64"), requires_grad=True)
+    seen = []
+    y = x * 1.0
+    y.register_hook(lambda g: seen.append((g, g.numpy().copy())))
+    z = y * y.detach() + fg.exp(y) * y.detach() + y
+    z.sum().backward()
+    for given, copied in seen:
+        assert np.array_equal(given.numpy(), copied)
+    expected = x.detach().numpy()
+    assert np.allclose(x.grad.numpy(), expected + np.exp(expected) * expected + 1)

@@ -333,13 +333,14 @@ cdef int apply_light(fg_run* run, Node node, void** grads) except -1:
     cdef fg_array* outputs[4]
     cdef const fg_vjp* vjp = node.vjp
     cdef const fg_program* p = vjp.programs[g.dtype - FG_FLOAT32]
+    cdef uint32_t added
     grads[0] = NULL
-    if fg_vjp_begin(vjp, node.saved, g, inputs, outputs) != FG_OK:
+    if fg_vjp_begin(vjp, NULL, &node.n, node.saved, g, inputs, outputs, &added) != FG_OK:
         fg_array_drop(g)
         raise MemoryError
     if vjp.ncomputed:
         fg_program_run(p, inputs, outputs)
-    sent(fg_vjp_end(vjp, run, &node.n, node.saved, inputs, outputs, g, add_loop(g.dtype)))
+    sent(fg_vjp_end(vjp, run, &node.n, node.saved, inputs, outputs, 0, g, add_loop(g.dtype)))
     return 0 if vjp.ncomputed == 0 or not p.foreign or PyErr_Occurred() == NULL else -1
 
 
@@ -502,17 +503,34 @@ cdef int apply_program(fg_run* run, Node node, Formula f, fg_array** grads) exce
     cdef fg_array* g = grads[0]
     cdef fg_array* inputs[8]
     cdef fg_array* outputs[4]
-    cdef fg_status status = fg_vjp_begin(&f.vjp, node.saved, g, inputs, outputs)
+    cdef uint32_t added
+    cdef fg_run* adding = run if g.size >= RELEASE_GIL else NULL
+    cdef fg_status status = fg_vjp_begin(&f.vjp, adding, &node.n, node.saved, g, inputs, outputs, &added)
     if status != FG_OK:
         raise MemoryError
     if f.ncomputed:
         try:
-            run_program(f, f.compiled[g.dtype - FG_FLOAT32], inputs, outputs, g.size)
+            if added:
+                run_adding(f, f.compiled[g.dtype - FG_FLOAT32], inputs, outputs, added, add_loop(g.dtype))
+            else:
+                run_program(f, f.compiled[g.dtype - FG_FLOAT32], inputs, outputs, g.size)
         except BaseException:
             let_go(f.ncomputed, outputs)
             raise
     grads[0] = NULL
-    return sent(fg_vjp_end(&f.vjp, run, &node.n, node.saved, inputs, outputs, g, add_loop(g.dtype)))
+    return sent(fg_vjp_end(&f.vjp, run, &node.n, node.saved, inputs, outputs, added, g, add_loop(g.dtype)))
+
+
+cdef int run_adding(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, uint32_t added,
+                    fg_loop* add) except -1:
+    """`run_program` for large arrays that lie flat, some outputs added to what they hold."""
+    if p.foreign:
+        ask_foreign()
+    hold(f.ninputs, inputs)
+    with nogil:
+        fg_program_run_adding(p, inputs, outputs, added, add)
+    let_go(f.ninputs, inputs)
+    return 0 if PyErr_Occurred() == NULL else -1
 
 
 cdef fg_array* filled(fg_array* like, double value) except NULL:

@@ -191,6 +191,8 @@ cdef extern from "fg.h" nogil:
     void fg_program_finish(fg_program*)
     void fg_program_free(fg_program*)
     void fg_program_run(const fg_program*, fg_array** inputs, fg_array** outputs)
+    bint fg_program_run_adding(const fg_program*, fg_array** inputs, fg_array** outputs, uint32_t added,
+                               const fg_loop* add)
     fg_status fg_program_run_rows(const fg_program*, fg_array** inputs, fg_array** outputs, intptr_t outer,
                                   intptr_t n, intptr_t inner)
 
@@ -272,9 +274,10 @@ cdef extern from "fg.h":
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)
     c_bool fg_vjp_suits(const fg_vjp*, fg_array** saved, const uint32_t* versions, const fg_array* g)
-    fg_status fg_vjp_begin(const fg_vjp*, fg_array** saved, fg_array* g, fg_array** inputs, fg_array** outputs)
+    fg_status fg_vjp_begin(const fg_vjp*, fg_run*, const fg_node*, fg_array** saved, fg_array* g, fg_array** inputs,
+                           fg_array** outputs, uint32_t* added)
     fg_status fg_vjp_end(const fg_vjp*, fg_run*, const fg_node*, fg_array** saved, fg_array** inputs,
-                         fg_array** outputs_take, fg_array* g_take, const fg_loop* add)
+                         fg_array** outputs_take, uint32_t added, fg_array* g_take, const fg_loop* add)
     bint fg_run_wanted(fg_run*, fg_node*)
 
 # From how many elements on it pays to let other threads run meanwhile.
