@@ -207,7 +207,11 @@ def test_the_bar_is_drawn_on_a_terminal_and_wiped(monkeypatch):
     assert screen.text.isascii()
 
 
-def test_the_bar_is_not_drawn_off_a_terminal(capsys):
+def test_off_a_terminal_no_bar_is_drawn_but_a_line_now_and_then(capsys, monkeypatch):
     with _terminal.Progress("working", 2) as progress:
         progress.step()
     assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(_terminal._Log, "seconds", 0.0)
+    with _terminal.Progress("working", 2) as progress:
+        progress.step("part 1")
+    assert capsys.readouterr() == ("", "working: 1 of 2  part 1\n")

@@ -96,8 +96,28 @@ class _RichBar:
         self.progress.stop()
 
 
+class _Log:
+    """Off a terminal: a line every half a minute, so that what runs for long shows that it does."""
+
+    seconds = 30.0
+
+    def __init__(self, label, total, stream):
+        self.label, self.total, self.stream = label, total, stream
+        self.next_line = time.perf_counter() + self.seconds
+
+    def update(self, done, note):
+        now = time.perf_counter()
+        if now >= self.next_line:
+            self.next_line = now + self.seconds
+            self.stream.write(f"{self.label}: {done:,} of {self.total:,}  {note}\n")
+            self.stream.flush()
+
+    def close(self):
+        pass
+
+
 class Progress:
-    """A progress bar on standard error while a block runs: rich's where it is installed, nothing off a terminal.
+    """A progress bar on standard error while a block runs: rich's where it is installed; off a terminal a rare line.
 
     Parameters
     ----------
@@ -110,10 +130,12 @@ class Progress:
 
     def __init__(self, label, total, *, show=True):
         self.label, self.total, self.done, self.bar = label, max(total, 1), 0, None
-        self.show = show and is_terminal(sys.stderr)
+        self.show = show
 
     def __enter__(self):
-        if self.show:
+        if self.show and not is_terminal(sys.stderr):
+            self.bar = _Log(self.label, self.total, sys.stderr)
+        elif self.show:
             try:
                 self.bar = _RichBar(self.label, self.total, sys.stderr)
             except ImportError:
