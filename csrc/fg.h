@@ -231,6 +231,21 @@ void fg_gather(const fg_picks *p, char *into, const char *from, intptr_t itemsiz
  * places. FG_FLOAT32 or FG_FLOAT64. */
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype);
 
+/* ---------------------------------------------------------------- images: convolutions -- */
+
+#define FG_IMAGE_AXES 3 /* fewer: the first have size 1 */
+/* Images (examples, channels, sizes), kernels (outputs, channels / groups, kernel) and results (examples, outputs,
+ * counts) of one number type, in C order and not empty. Windows are products of `piece` examples at a time. */
+typedef struct fg_images {
+    intptr_t examples, channels, outputs, groups, piece, itemsize; /* 4 or 8: float or double */
+    intptr_t sizes[FG_IMAGE_AXES], kernel[FG_IMAGE_AXES], counts[FG_IMAGE_AXES];
+    intptr_t stride[FG_IMAGE_AXES], dilation[FG_IMAGE_AXES], before[FG_IMAGE_AXES];
+    fg_loop matmul; /* NumPy's, of that type */
+} fg_images;
+typedef enum fg_convolution_kind { FG_INTO_RESULTS, FG_INTO_IMAGES, FG_INTO_KERNELS } fg_convolution_kind;
+/* Of images x, kernels w and results y two are given, the third is written. FG_NOMEM: no room for the windows. */
+fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y);
+
 /* ---------------------------------------------------------------- steps: of optimizers -- */
 
 /* A step of one parameter, elements first to last - 1: arrays and numbers as the expression of that name has them. */

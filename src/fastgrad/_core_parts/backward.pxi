@@ -472,6 +472,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
                 return sum_vjp(run, node, g)
         elif (row.code == MATMUL or row.code == LINEAR) and node.direct:
             return product_vjp(run, node, g)
+        elif CONVOLUTION <= row.code <= CONVOLUTION_WEIGHT:
+            if node.direct and convolution_vjp(run, node, g):
+                return 0
         elif row.code == RESHAPE:
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:

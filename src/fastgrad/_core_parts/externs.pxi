@@ -211,6 +211,18 @@ cdef extern from "fg.h" nogil:
     void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)
     void fg_scatter_add(const fg_picks*, char* into, const char* source, const intptr_t* strides, int dtype)
 
+    enum:
+        FG_IMAGE_AXES
+    ctypedef struct fg_images:
+        intptr_t examples, channels, outputs, groups, piece, itemsize
+        intptr_t[3] sizes, kernel, counts, stride, dilation, before
+        fg_loop matmul
+    ctypedef enum fg_convolution_kind:
+        FG_INTO_RESULTS
+        FG_INTO_IMAGES
+        FG_INTO_KERNELS
+    fg_status fg_convolve(const fg_images*, fg_convolution_kind, char* x, char* w, char* y)
+
     ctypedef void (*fg_step_fn)(char* const* arrays, const double* numbers, intptr_t first, intptr_t last) noexcept
     fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)
     void fg_step_run(fg_step_fn, char* const* arrays, const double* numbers, intptr_t n)

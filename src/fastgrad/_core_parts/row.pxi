@@ -9,6 +9,9 @@ cdef enum:
     GETITEM
     MATMUL
     LINEAR
+    CONVOLUTION
+    CONVOLUTION_INPUT
+    CONVOLUTION_WEIGHT
     BROADCAST_TO
     PUT_ADD
     CLONE
@@ -32,6 +35,7 @@ cdef enum:
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
     "linear": LINEAR, "linear_map": LINEAR,
+    "convolution": CONVOLUTION, "convolution_input": CONVOLUTION_INPUT, "convolution_weight": CONVOLUTION_WEIGHT,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE, "class_loss": CLASS_LOSS,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,

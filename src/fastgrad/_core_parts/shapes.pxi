@@ -37,6 +37,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return matmul(row, x, <Tensor>operands[1])
     elif row.code == LINEAR:
         return linear(row, operands)
+    elif CONVOLUTION <= row.code <= CONVOLUTION_WEIGHT:
+        return convolution(row, operands, options)
     elif row.code == BROADCAST_TO:
         return broadcast_to(row, x, options["shape"])
     elif row.code == PUT_ADD:

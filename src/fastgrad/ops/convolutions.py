@@ -22,7 +22,7 @@ from .shaping import moveaxis, reshape
 
 _op = partial(register, module="fastgrad.nn.functional")
 
-_ROOM, _FEWEST, _MOST = 1 << 19, 8, 64  # bytes of a matrix of windows, and of how many examples it is
+_COLUMNS = 512  # that a matrix of windows has at least
 
 # ---------------------------------------------------------------- windows --
 
@@ -57,42 +57,47 @@ def window_slices(offset, counts, stride, dilation):
     )
 
 
-# In matrices the examples come last: then a row of windows that are next to each other is one piece of memory, which
-# makes matrices of windows cheap to write, and to add up.
+# In matrices of several examples the windows of one follow those of another, so that a run of windows that are next to
+# each other is one piece of memory; of one example, the matrix of the results is the results.
 
 
-def _examples_last(x, padding):
-    """Padded images (C, ..., N)."""
-    x = np.moveaxis(x, 0, -1)
+def _padded(x, padding):
+    """Padded images (C, N, ...)."""
+    x = np.moveaxis(x, 0, 1)
     if not any(map(any, padding)):
-        return np.ascontiguousarray(x)
-    sizes = x.shape[1:-1]
-    wide = np.zeros((x.shape[0], *padded_sizes(sizes, padding), x.shape[-1]), x.dtype)
-    wide[(slice(None), *inside(padding, sizes)[1:])] = x
+        return x
+    wide = np.zeros((*x.shape[:2], *padded_sizes(x.shape[2:], padding)), x.dtype)
+    wide[inside(padding, x.shape[2:])] = x
     return wide
 
 
 def _columns(x, kernel, counts, stride, padding, dilation, groups):
-    """The windows of the images as matrices: (groups, C / groups * kernel, counts * N)."""
-    x = _examples_last(x, padding)
-    rows, columns = x.shape[0] * math.prod(kernel) // groups, x.shape[-1] * math.prod(counts)
-    steps = x.strides[1:-1]
-    windows = np.ndarray(
-        (x.shape[0], *kernel, *counts, x.shape[-1]), x.dtype, x, 0,
-        (x.strides[0], *(d * n for d, n in zip(dilation, steps)), *(s * n for s, n in zip(stride, steps)), x.strides[-1]),
+    """The windows of the images as matrices: (groups, C / groups * kernel, N * counts)."""
+    x = _padded(x, padding)
+    rows, columns = x.shape[0] * math.prod(kernel) // groups, x.shape[1] * math.prod(counts)
+    steps = x.strides[2:]
+    windows = np.lib.stride_tricks.as_strided(
+        x, (x.shape[0], *kernel, x.shape[1], *counts),
+        (x.strides[0], *(d * n for d, n in zip(dilation, steps)), x.strides[1], *(s * n for s, n in zip(stride, steps))),
+        writeable=False,
     )  # fmt: skip
-    return windows.reshape(groups, rows, columns)
+    return np.ascontiguousarray(windows).reshape(groups, rows, columns)
 
 
 def _rows(y, groups):
-    """Results as matrices: (groups, O / groups, counts * N)."""
-    rows = np.ascontiguousarray(np.moveaxis(y, 0, -1))
+    """Results as matrices: (groups, O / groups, N * counts)."""
+    rows = np.ascontiguousarray(np.moveaxis(y, 0, 1))
     return rows.reshape(groups, y.shape[1] // groups, y.shape[0] * math.prod(y.shape[2:]))
 
 
-def _pieces(count, size):
-    """Slices of so many examples that the matrices of their windows, `size` bytes for each, stay in the cache."""
-    step = min(max(_ROOM // max(size, 1), _FEWEST), _MOST)
+def together(counts):
+    """Of how many examples the windows make one matrix: so many that it has some hundred columns."""
+    return max(1, -(-_COLUMNS // math.prod(counts)))
+
+
+def _pieces(count, counts):
+    """Slices of the examples that go together."""
+    step = together(counts)
     return [slice(i, i + step) for i in range(0, count, step)]
 
 
@@ -127,9 +132,9 @@ def _convolution(x, w, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding):
         return (rows @ _images_as_rows(x, groups)).reshape(x.shape[0], w.shape[0], *counts)
     out = np.empty((x.shape[0], w.shape[0], *counts), np.result_type(x, w))
-    for piece in _pieces(x.shape[0], rows.size // w.shape[0] * groups * math.prod(counts) * out.itemsize):
+    for piece in _pieces(x.shape[0], counts):
         part = rows @ _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
-        out[piece] = np.moveaxis(part.reshape(w.shape[0], *counts, -1), -1, 0)
+        out[piece] = np.moveaxis(part.reshape(w.shape[0], -1, *counts), 1, 0)
     return out
 
 
@@ -139,20 +144,20 @@ def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding) and tuple(counts) == tuple(sizes):
         return (rows @ _images_as_rows(y, groups)).reshape(y.shape[0], groups * w.shape[1], *counts)
     out = np.empty((y.shape[0], groups * w.shape[1], *sizes), np.result_type(y, w))
-    for piece in _pieces(y.shape[0], out.shape[1] * math.prod(kernel) * math.prod(counts) * out.itemsize):
+    for piece in _pieces(y.shape[0], counts):
         columns = rows @ _rows(y[piece], groups)
-        parts = columns.reshape(out.shape[1], *kernel, *counts, -1)
-        wide = np.zeros((out.shape[1], *padded_sizes(sizes, padding), parts.shape[-1]), out.dtype)
+        parts = columns.reshape(out.shape[1], *kernel, -1, *counts)
+        wide = np.zeros((out.shape[1], parts.shape[1 + len(kernel)], *padded_sizes(sizes, padding)), out.dtype)
         for offset in itertools.product(*map(range, kernel)):
-            wide[(slice(None), *window_slices(offset, counts, stride, dilation)[1:])] += parts[(slice(None), *offset)]
-        out[piece] = np.moveaxis(wide[(slice(None), *inside(padding, sizes)[1:])], -1, 0)
+            wide[window_slices(offset, counts, stride, dilation)] += parts[(slice(None), *offset)]
+        out[piece] = np.moveaxis(wide[inside(padding, sizes)], 1, 0)
     return out
 
 
 def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
     counts = y.shape[2:]
     out = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups * math.prod(kernel)), np.result_type(x, y))
-    for piece in _pieces(x.shape[0], x.shape[1] * math.prod(kernel) * math.prod(counts) * out.itemsize):
+    for piece in _pieces(x.shape[0], counts):
         columns = _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
         out += _rows(y[piece], groups) @ np.swapaxes(columns, 1, 2)
     return out.reshape(y.shape[1], x.shape[1] // groups, *kernel)

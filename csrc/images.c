@@ -1,0 +1,242 @@
+/* images: convolutions as products of matrices whose columns are windows, and maxima of windows. */
+#include "fg.h"
+#include "kernels.h"
+#include "threads.h"
+
+#include <string.h>
+
+enum { LAST = FG_IMAGE_AXES - 1 };
+
+static intptr_t product_of(const intptr_t *sizes) {
+    intptr_t product = 1;
+    for (int i = 0; i < FG_IMAGE_AXES; i++) product *= sizes[i];
+    return product;
+}
+
+/* ---------------------------------------------------------------- windows -- */
+
+/* A run of windows along the last axis: those from `first` to `end` - 1 read elements of the image, from `at` on. */
+typedef struct run {
+    intptr_t first, end, at;
+} run;
+
+static run run_inside(const fg_images *f, intptr_t offset) {
+    const intptr_t step = f->stride[LAST], count = f->counts[LAST],
+                   begin = offset * f->dilation[LAST] - f->before[LAST];
+    run r = {begin < 0 ? (-begin + step - 1) / step : 0, 0, 0};
+    const intptr_t room = f->sizes[LAST] - 1 - begin; /* of the last window that fits */
+    r.end = room < 0 ? 0 : room / step + 1;
+    if (r.end > count) r.end = count;
+    if (r.first > r.end) r.first = r.end;
+    r.at = begin + r.first * step;
+    return r;
+}
+
+/* Where along axis `i` a window reads, or -1: outside. */
+static intptr_t place(const fg_images *f, int i, intptr_t window, intptr_t offset) {
+    const intptr_t at = window * f->stride[i] + offset * f->dilation[i] - f->before[i];
+    return at >= 0 && at < f->sizes[i] ? at : -1;
+}
+
+/* Most runs are short: a call would cost more than the copy. */
+static FG_INLINE void copy_run(void *to, const void *from, size_t bytes) {
+    char *a = to;
+    const char *b = from;
+    if (bytes > 256) {
+        memcpy(a, b, bytes);
+    } else if (bytes >= 32) {
+        for (size_t i = 0; i + 32 < bytes; i += 32) memcpy(a + i, b + i, 32);
+        memcpy(a + bytes - 32, b + bytes - 32, 32);
+    } else if (bytes >= 16) {
+        memcpy(a, b, 16);
+        memcpy(a + bytes - 16, b + bytes - 16, 16);
+    } else {
+        for (size_t i = 0; i < bytes; i += 4) memcpy(a + i, b + i, 4);
+    }
+}
+
+/* One row of the matrix: what one element of every window of one channel's images reads, or where it is added. */
+#define DEFINE_ROWS(T, suffix)                                                                                              \
+    static FG_INLINE void read_run_##suffix(const fg_images *f, T *row, const T *image, run r) {                            \
+        const intptr_t step = f->stride[LAST], n = r.end - r.first;                                                         \
+        for (intptr_t i = 0; i < r.first; i++) row[i] = 0;                                                                  \
+        if (step == 1)                                                                                                      \
+            copy_run(row + r.first, image + r.at, (size_t)n * sizeof(T));                                                   \
+        else                                                                                                                \
+            for (intptr_t i = 0; i < n; i++) row[r.first + i] = image[r.at + i * step];                                     \
+        for (intptr_t i = r.end; i < f->counts[LAST]; i++) row[i] = 0;                                                      \
+    }                                                                                                                       \
+    static FG_INLINE void add_run_##suffix(const fg_images *f, const T *restrict row, T *restrict image, run r) {           \
+        const intptr_t step = f->stride[LAST], n = r.end - r.first;                                                         \
+        T *to = image + r.at;                                                                                               \
+        row += r.first;                                                                                                     \
+        if (step == 1)                                                                                                      \
+            for (intptr_t i = 0; i < n; i++) to[i] = to[i] + row[i];                                                        \
+        else                                                                                                                \
+            for (intptr_t i = 0; i < n; i++) to[i * step] = to[i * step] + row[i];                                          \
+    }                                                                                                                       \
+    static FG_INLINE void row_##suffix(const fg_images *f, T *row, T *image, const intptr_t *offset, bool adds) {           \
+        const run r = run_inside(f, offset[LAST]);                                                                          \
+        const intptr_t width = f->counts[LAST];                                                                             \
+        for (intptr_t i = 0; i < f->counts[0]; i++) {                                                                       \
+            const intptr_t plane = place(f, 0, i, offset[0]);                                                               \
+            for (intptr_t j = 0; j < f->counts[1]; j++, row += width) {                                                     \
+                const intptr_t line = plane < 0 ? -1 : place(f, 1, j, offset[1]);                                           \
+                if (line < 0) {                                                                                             \
+                    if (!adds) memset(row, 0, (size_t)width * sizeof(T));                                                   \
+                    continue;                                                                                               \
+                }                                                                                                           \
+                T *at = image + (plane * f->sizes[1] + line) * f->sizes[LAST];                                              \
+                if (adds)                                                                                                   \
+                    add_run_##suffix(f, row, at, r);                                                                        \
+                else                                                                                                        \
+                    read_run_##suffix(f, row, at, r);                                                                       \
+            }                                                                                                               \
+        }                                                                                                                   \
+    }                                                                                                                       \
+    /* All rows of some channels: `columns` is (channels, kernel, examples, counts), images (examples, channels, sizes). */ \
+    FG_CLONES static void channels_##suffix(const fg_images *f, char *columns, char *images, intptr_t examples,             \
+                                            intptr_t first, intptr_t last, bool adds) {                                     \
+        const intptr_t size = product_of(f->sizes), windows = product_of(f->counts), steps = product_of(f->kernel);         \
+        for (intptr_t c = first; c < last; c++) {                                                                           \
+            intptr_t offset[FG_IMAGE_AXES] = {0};                                                                           \
+            for (intptr_t k = 0; k < steps; k++) {                                                                          \
+                T *row = (T *)(void *)columns + (c * steps + k) * examples * windows;                                       \
+                for (intptr_t n = 0; n < examples; n++)                                                                     \
+                    row_##suffix(f, row + n * windows, (T *)(void *)images + (n * f->channels + c) * size, offset,          \
+                                 adds);                                                                                     \
+                for (int i = LAST; i >= 0 && ++offset[i] == f->kernel[i]; i--) offset[i] = 0;                               \
+            }                                                                                                               \
+        }                                                                                                                   \
+    }
+
+DEFINE_ROWS(float, float32)
+DEFINE_ROWS(double, float64)
+
+typedef struct job {
+    const fg_images *f;
+    char *columns, *images;
+    intptr_t examples;
+    bool adds;
+} job;
+
+static void run_channels(void *context, intptr_t first, intptr_t last) {
+    const job *j = context;
+    if (j->f->itemsize == sizeof(float))
+        channels_float32(j->f, j->columns, j->images, j->examples, first, last, j->adds);
+    else
+        channels_float64(j->f, j->columns, j->images, j->examples, first, last, j->adds);
+}
+
+static void windows(const fg_images *f, char *columns, char *images, intptr_t examples, bool adds) {
+    job j = {f, columns, images, examples, adds};
+    const intptr_t each = product_of(f->kernel) * product_of(f->counts) * examples;
+    fg_parallel(run_channels, &j, f->channels, 1 + FG_GRAIN / (each + 1));
+}
+
+/* ---------------------------------------------------------------- products -- */
+
+/* (groups, m, k) times (groups, k, n) by the loop of matmul; each of the two may lie transposed. */
+static void multiply(const fg_images *f, char *a, bool a_turned, char *b, bool b_turned, char *r, intptr_t m,
+                     intptr_t k, intptr_t n) {
+    const intptr_t item = f->itemsize, dims[4] = {f->groups, m, k, n};
+    char *args[3] = {a, b, r};
+    const intptr_t strides[9] = {
+        m * k * item,
+        k * n * item,
+        m * n * item,
+        a_turned ? item : k * item,
+        a_turned ? m * item : item,
+        b_turned ? item : n * item,
+        b_turned ? k * item : item,
+        n * item,
+        item,
+    };
+    f->matmul.fn(args, dims, strides, f->matmul.data);
+}
+
+/* Results (examples, outputs, windows) as a matrix (outputs, examples, windows), or the other way round. */
+static void turn(const fg_images *f, char *matrix, char *results, intptr_t examples, bool back) {
+    const size_t bytes = (size_t)(product_of(f->counts) * f->itemsize);
+    for (intptr_t o = 0; o < f->outputs; o++) {
+        for (intptr_t n = 0; n < examples; n++) {
+            char *row = matrix + (size_t)(o * examples + n) * bytes,
+                 *at = results + (size_t)(n * f->outputs + o) * bytes;
+            if (back)
+                memcpy(at, row, bytes);
+            else
+                memcpy(row, at, bytes);
+        }
+    }
+}
+
+/* Whether the images are the matrix of their windows. */
+static bool pointwise(const fg_images *f) {
+    for (int i = 0; i < FG_IMAGE_AXES; i++) {
+        if (f->kernel[i] != 1 || f->stride[i] != 1 || f->before[i] != 0 || f->counts[i] != f->sizes[i]) return false;
+    }
+    return f->piece == 1;
+}
+
+typedef struct buffers {
+    char *columns, *matrix;
+} buffers;
+
+static void end(buffers *b) {
+    if (b->columns) fg_block_free(b->columns);
+    if (b->matrix) fg_block_free(b->matrix);
+}
+
+static bool begin(const fg_images *f, buffers *b) {
+    const intptr_t each = product_of(f->counts) * f->piece * f->itemsize;
+    const bool whole = pointwise(f);
+    b->columns = b->matrix = NULL;
+    if (!whole && !(b->columns = fg_block_alloc((size_t)(f->channels * product_of(f->kernel) * each)))) return false;
+    if (f->piece > 1 && !(b->matrix = fg_block_alloc((size_t)(f->outputs * each)))) {
+        end(b);
+        return false;
+    }
+    return true;
+}
+
+fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y) {
+    const intptr_t image = f->channels * product_of(f->sizes) * f->itemsize, wide = product_of(f->counts);
+    const intptr_t result = f->outputs * wide * f->itemsize;
+    const intptr_t m = f->outputs / f->groups, k = f->channels / f->groups * product_of(f->kernel);
+    const size_t weights = (size_t)(f->outputs * k * f->itemsize);
+    buffers b;
+    char *part = NULL;
+    if (!begin(f, &b)) return FG_NOMEM;
+    if (kind == FG_INTO_KERNELS && !(part = fg_block_alloc(weights))) {
+        end(&b);
+        return FG_NOMEM;
+    }
+    if (kind == FG_INTO_IMAGES && b.columns) memset(x, 0, (size_t)(f->examples * image));
+    if (kind == FG_INTO_KERNELS) memset(w, 0, weights);
+    for (intptr_t i = 0; i < f->examples; i += f->piece) {
+        const intptr_t count = f->examples - i < f->piece ? f->examples - i : f->piece, n = count * wide;
+        char *images = x + i * image, *results = y + i * result;
+        char *columns = b.columns ? b.columns : images, *matrix = b.matrix && count > 1 ? b.matrix : results;
+        if (kind != FG_INTO_RESULTS && matrix != results) turn(f, matrix, results, count, false);
+        if (kind == FG_INTO_IMAGES) {
+            multiply(f, w, true, matrix, false, columns, k, m, n);
+            if (b.columns) windows(f, columns, images, count, true);
+            continue;
+        }
+        if (b.columns) windows(f, columns, images, count, false);
+        if (kind == FG_INTO_RESULTS) {
+            multiply(f, w, false, columns, false, matrix, m, k, n);
+            if (matrix != results) turn(f, matrix, results, count, true);
+        } else {
+            multiply(f, matrix, false, columns, true, part, m, n, k);
+            if (f->itemsize == sizeof(float)) {
+                for (intptr_t j = 0; j < f->outputs * k; j++) ((float *)(void *)w)[j] += ((float *)(void *)part)[j];
+            } else {
+                for (intptr_t j = 0; j < f->outputs * k; j++) ((double *)(void *)w)[j] += ((double *)(void *)part)[j];
+            }
+        }
+    }
+    if (part) fg_block_free(part);
+    end(&b);
+    return FG_OK;
+}

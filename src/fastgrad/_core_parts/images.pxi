@@ -1,0 +1,174 @@
+# The direct path of convolutions (ops/convolutions.py): csrc/images.c, with the products that NumPy would form.
+
+cdef object convolution(Row row, tuple operands, dict options):
+    """Any of the three rows; None where the general path must serve."""
+    cdef fg_array* p
+    cdef fg_array* q
+    cdef fg_array* r
+    if not is_tensor(operands[0]) or not is_tensor(operands[1]):
+        return None
+    p, q = fg_array_keep((<Tensor>operands[0]).a), fg_array_keep((<Tensor>operands[1]).a)
+    try:
+        r = convolution_of(row.code, p, q, options)
+        if r == NULL:
+            return None
+        out = new_tensor(r)
+        record(row, operands, out, options, True)
+        if (<Tensor>out).node is not None:
+            (<Tensor>out).node.direct = True
+        return out
+    finally:
+        fg_array_drop(p)
+        fg_array_drop(q)
+
+
+cdef fg_array* convolution_of(int code, fg_array* p, fg_array* q, dict options) except? NULL:
+    """From x and w, from y and w, or from x and y: the third of the form; NULL where NumPy must serve."""
+    cdef fg_images f
+    cdef fg_array* dense[2]
+    cdef fg_array* r = NULL
+    cdef fg_status status
+    cdef fg_convolution_kind kind = FG_INTO_RESULTS
+    cdef char* x
+    cdef char* w
+    cdef char* y
+    cdef intptr_t shape[FG_MAXDIMS]
+    if not multiplies(p, q) or p.ndim != q.ndim or not 3 <= p.ndim <= 2 + FG_IMAGE_AXES or p.size == 0 or q.size == 0:
+        return NULL
+    if not describe(&f, code, p, q, options, shape):
+        return NULL
+    dense[0] = fg_array_keep(p) if p.flags & FG_CONTIGUOUS else copy_of(p)
+    try:
+        dense[1] = fg_array_keep(q) if q.flags & FG_CONTIGUOUS else copy_of(q)
+        try:
+            r = new_array(p.ndim, shape, p.dtype, p.itemsize)
+            if code == CONVOLUTION:
+                x, w, y = dense[0].data, dense[1].data, r.data
+            elif code == CONVOLUTION_INPUT:
+                kind, x, w, y = FG_INTO_IMAGES, r.data, dense[1].data, dense[0].data
+            else:
+                kind, x, w, y = FG_INTO_KERNELS, dense[0].data, r.data, dense[1].data
+            if r.size + p.size + q.size >= RELEASE_GIL:
+                with nogil:
+                    status = fg_convolve(&f, kind, x, w, y)
+            else:
+                status = fg_convolve(&f, kind, x, w, y)
+            if status != FG_OK:
+                fg_array_drop(r)
+                raise MemoryError
+            return r
+        finally:
+            fg_array_drop(dense[1])
+    finally:
+        fg_array_drop(dense[0])
+
+
+cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict options, intptr_t* shape) except *:
+    """The sizes of x, w and y, and the shape of the result; False where they do not fit, which NumPy's path says."""
+    cdef int i, axis, n = p.ndim - 2
+    cdef intptr_t after, room
+    cdef tuple stride = options["stride"], padding = options["padding"], dilation = options["dilation"]
+    cdef tuple given
+    f.examples, f.groups, f.itemsize = fg_shape(p)[0], options["groups"], p.itemsize
+    f.matmul = MAT_loop(p.dtype)[0]
+    if f.groups < 1 or not len(stride) == len(padding) == len(dilation) == n:
+        return False
+    if code == CONVOLUTION:
+        f.channels, f.outputs = fg_shape(p)[1], fg_shape(q)[0]
+        given = ()
+    elif code == CONVOLUTION_INPUT:
+        f.channels, f.outputs = fg_shape(q)[1] * f.groups, fg_shape(p)[1]
+        given = options["sizes"]
+    else:
+        f.channels, f.outputs = fg_shape(p)[1], fg_shape(q)[1]
+        given = options["kernel"]
+    if f.channels % f.groups or f.outputs % f.groups:
+        return False
+    if code == CONVOLUTION and fg_shape(q)[1] * f.groups != f.channels or given and len(given) != n:
+        return False
+    if code == CONVOLUTION_INPUT and fg_shape(q)[0] != f.outputs:
+        return False
+    if code == CONVOLUTION_WEIGHT and fg_shape(q)[0] != f.examples:
+        return False
+    for i in range(FG_IMAGE_AXES):
+        f.sizes[i] = f.kernel[i] = f.counts[i] = f.stride[i] = f.dilation[i] = 1
+        f.before[i] = 0
+    shape[0], shape[1] = f.examples, f.outputs
+    if code == CONVOLUTION_INPUT:
+        shape[1] = f.channels
+    elif code == CONVOLUTION_WEIGHT:
+        shape[0], shape[1] = f.outputs, f.channels // f.groups
+    for axis in range(n):
+        i = FG_IMAGE_AXES - n + axis
+        f.stride[i], f.dilation[i] = stride[axis], dilation[axis]
+        f.before[i], after = padding[axis]
+        f.sizes[i] = given[axis] if code == CONVOLUTION_INPUT else fg_shape(p)[2 + axis]
+        f.kernel[i] = given[axis] if code == CONVOLUTION_WEIGHT else fg_shape(q)[2 + axis]
+        room = f.sizes[i] + f.before[i] + after - f.dilation[i] * (f.kernel[i] - 1) - 1
+        if f.sizes[i] < 1 or f.kernel[i] < 1 or f.stride[i] < 1 or f.dilation[i] < 1 or f.before[i] < 0 or room < 0:
+            return False
+        f.counts[i] = room // f.stride[i] + 1
+        shape[2 + axis] = f.counts[i]
+        if code == CONVOLUTION_INPUT:
+            shape[2 + axis] = f.sizes[i]
+        elif code == CONVOLUTION_WEIGHT:
+            shape[2 + axis] = f.kernel[i]
+        if code != CONVOLUTION and fg_shape(p if code == CONVOLUTION_INPUT else q)[2 + axis] != f.counts[i]:
+            return False
+    f.piece = examples_together((f.counts[0], f.counts[1], f.counts[2]))
+    return True
+
+
+cdef object together = None
+
+cdef intptr_t examples_together(tuple counts) except -1:
+    """Of how many examples windows make one matrix: as the rows have it."""
+    global together
+    if together is None:
+        from .ops.convolutions import together as found
+
+        together = found
+    return together(counts)
+
+
+cdef bint convolution_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """The two cotangents of a convolution, which are convolutions too; False where the general path must serve."""
+    cdef fg_array* a = node.saved[0]
+    cdef fg_array* b = node.saved[1]
+    cdef fg_array* found[2]
+    cdef dict options = dict(node_options(node))
+    cdef int i, code = node.row.code
+    options.pop("sizes", None)
+    options.pop("kernel", None)
+    found[0] = found[1] = NULL
+    try:
+        for i in range(2):
+            if not fg_run_needs(run, node.n.edges[i]):
+                continue
+            if code == CONVOLUTION:
+                if i == 0:
+                    found[i] = convolution_of(CONVOLUTION_INPUT, g, b, {**options, "sizes": image_shape(a)})
+                else:
+                    found[i] = convolution_of(CONVOLUTION_WEIGHT, a, g, {**options, "kernel": image_shape(b)})
+            elif code == CONVOLUTION_INPUT:
+                if i == 0:
+                    found[i] = convolution_of(CONVOLUTION, g, b, options)
+                else:
+                    found[i] = convolution_of(CONVOLUTION_WEIGHT, g, a, {**options, "kernel": image_shape(b)})
+            elif i == 0:
+                found[i] = convolution_of(CONVOLUTION_INPUT, b, g, {**options, "sizes": image_shape(a)})
+            else:
+                found[i] = convolution_of(CONVOLUTION, a, g, options)
+            if found[i] == NULL or not same_shape(found[i], node.saved[i]):
+                return False
+        for i in range(2):
+            if found[i] != NULL:
+                send(run, node.n.edges[i], fg_array_keep(found[i]))
+        return True
+    finally:
+        fg_array_drop(found[0])
+        fg_array_drop(found[1])
+
+
+cdef tuple image_shape(fg_array* a):
+    return shape_of(a)[2:]
