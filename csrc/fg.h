@@ -199,6 +199,14 @@ bool fg_program_run_adding(const fg_program *p, fg_array *const *inputs, fg_arra
 fg_status fg_program_run_rows(const fg_program *p, fg_array *const *inputs, fg_array *const *outputs, intptr_t outer,
                               intptr_t n, intptr_t inner);
 
+/* ---------------------------------------------------------------- products -- */
+
+/* The product of each of `lines` lines of n elements, float32 or float64 by itemsize, in order. */
+void fg_products(void *to, const void *from, intptr_t lines, intptr_t n, intptr_t itemsize);
+/* Of arrays of shape (outer, n, inner), and g of (outer, 1, inner): g times the product of all the other elements along
+ * n, which is the product of those before, in order, times that of those after, from the end. */
+void fg_products_of_others(fg_array *x, fg_array *g, fg_array *result, intptr_t outer, intptr_t n, intptr_t inner);
+
 /* ---------------------------------------------------------------- kernels: loops NumPy has not -- */
 
 /* By name and type number of the result. {NULL, NULL} if there is none.

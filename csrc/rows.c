@@ -101,6 +101,10 @@ static void fold(const fg_loop *loop, char *into, char *from, intptr_t n, intptr
 /* One line, as NumPy goes about it: a sum starts from 0, the others from the first element. */
 static void reduce_line(const fg_step *step, char *into, char *from, intptr_t n, intptr_t size) {
     const bool sums = step->reduces == FG_SUM;
+    if (step->reduces == FG_PRODUCT) {
+        fg_products(into, from, 1, n, size);
+        return;
+    }
     if (sums)
         memset(into, 0, (size_t)size);
     else
@@ -120,23 +124,6 @@ static void reduce_columns(const fg_step *step, char *into, char *from, intptr_t
     for (intptr_t i = 0; i < n; i++) fold(&step->loop, into, from + i * stride, columns, size, size);
 }
 
-/* Products of four lines at a time, each in NumPy's order: one multiplication need not wait for the one before. */
-#define PRODUCTS(name, type)                                     \
-    static void name(char *into, const char *from, intptr_t n) { \
-        const type *x = (const type *)(const void *)from;        \
-        type a = x[0], b = x[n], c = x[2 * n], d = x[3 * n];     \
-        for (intptr_t i = 1; i < n; i++) {                       \
-            a *= x[i];                                           \
-            b *= x[n + i];                                       \
-            c *= x[2 * n + i];                                   \
-            d *= x[3 * n + i];                                   \
-        }                                                        \
-        type *to = (type *)(void *)into;                         \
-        to[0] = a, to[1] = b, to[2] = c, to[3] = d;              \
-    }
-PRODUCTS(products_4, float)
-PRODUCTS(products_8, double)
-
 static void dot(const fg_step *step, char *const *at, intptr_t n, intptr_t size) {
     char *args[3] = {at[step->in[0]], at[step->in[1]], at[step->out]};
     const intptr_t dims[2] = {1, n}, strides[5] = {n * size, n * size, size, size, size};
@@ -146,15 +133,15 @@ static void dot(const fg_step *step, char *const *at, intptr_t n, intptr_t size)
 static void reduce_block(const work *w, char *const *at, const fg_step *step, intptr_t count) {
     const intptr_t n = w->n, inner = w->inner, size = w->p->itemsize[step->out];
     char *from = at[step->in[0]], *into = at[step->out];
-    intptr_t i = 0;
     if (step->reduces == FG_DOT) {
         dot(step, at, n, size);
         return;
     }
     if (inner == 1 && step->reduces == FG_PRODUCT) {
-        for (; i + 4 <= count; i += 4) (size == 4 ? products_4 : products_8)(into + i * size, from + i * n * size, n);
+        fg_products(into, from, count, n, size);
+        return;
     }
-    for (; i < count; i++) {
+    for (intptr_t i = 0; i < count; i++) {
         if (inner == 1)
             reduce_line(step, into + i * size, from + i * n * size, n, size);
         else

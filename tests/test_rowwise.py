@@ -146,3 +146,47 @@ def test_rows_of_one_element(name):
         out = fg.ops.TABLE[name](x + 0.0, **{**options, "axis": -1})
         (out * fg.tensor(np.arange(3.0).reshape(out.shape))).sum().backward()
         assert x.grad.shape == (3, 1)
+
+
+@needs_core
+def test_bits_do_not_depend_on_the_number_of_threads():
+    before = core.get_num_threads()
+    try:
+        for shape, axis in (
+            ((100_003,), None), ((3, 50_001), 1), ((701, 203), 0), ((701, 203), 1), ((2, 3000, 70), 1), ((70_000, 3), 0),
+        ):  # fmt: skip
+            for dtype in ("float32", "float64"):
+                x = seed("threads", shape).normal(size=shape).astype(dtype)
+                for name in ("sum", *ROWWISE):
+                    options = {**(options_of(name)[0] if TABLE[name].rowwise else {}), "axis": axis}
+                    core.set_num_threads(1)
+                    one = run(name, x, options, True)
+                    core.set_num_threads(5)
+                    for found, expected in zip(run(name, x, options, True), one, strict=True):
+                        same_bits(found, expected, f"{name} {shape} {axis}")
+                if axis is not None or len(shape) == 1:
+                    same_bits(fg.sum(fg.asarray(x), axis=axis).numpy(), np.sum(x, axis=axis), f"sum {shape} {axis}")
+    finally:
+        core.set_num_threads(before)
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_products_that_come_to_zero(dtype):
+    """By underflow, from one end or both, through zeros, infinities and nans: values and gradients, signs included."""
+    shapes = [((2000,), (0, None)), ((7, 1500), (1, 0)), ((1500, 7), (1, 0)), ((3, 300, 70), (1,)), ((40_000,), (0,))]
+    for shape, axes in shapes:
+        random = seed("product", shape)
+        for scale in (0.3, 1.0, 3.0):
+            x = (scale * random.normal(size=shape)).astype(dtype)
+            places = random.integers(0, x.size, (8, 3))
+            for k, value in enumerate((None, 0.0, -0.0, INF, NAN, 1e-30, "one zero", "an end")):
+                y = x.copy()
+                if value == "one zero":
+                    y.flat[places[k, :1]] = 0.0
+                elif value == "an end":
+                    y.flat[: x.size // 2] = random.choice([-1.0, 1.0], x.size // 2)
+                elif value is not None:
+                    y.flat[places[k]] = value
+                for axis in axes:
+                    compare("prod", y, {"axis": axis})

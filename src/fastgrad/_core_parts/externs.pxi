@@ -196,6 +196,7 @@ cdef extern from "fg.h" nogil:
     fg_status fg_program_run_rows(const fg_program*, fg_array** inputs, fg_array** outputs, intptr_t outer,
                                   intptr_t n, intptr_t inner)
 
+    void fg_products_of_others(fg_array* x, fg_array* g, fg_array* result, intptr_t outer, intptr_t n, intptr_t inner)
     fg_loop fg_kernel_find(const char* name, int dtype)
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)

@@ -31,6 +31,7 @@ cdef enum:
     PADDED
     CUMSUM            # scans.pxi
     CUMPROD
+    PROD              # rows.pxi
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
@@ -40,7 +41,7 @@ cdef dict SPECIAL = {
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
-    "cumsum": CUMSUM, "cumprod": CUMPROD,
+    "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

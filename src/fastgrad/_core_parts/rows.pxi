@@ -133,11 +133,13 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
     cdef fg_program* p
     cdef Lines lines
     cdef int i
-    cdef bint mine = fg_array_unshared(g)
+    cdef bint mine = fg_array_unshared(g), exact = False
     if f is None or f.vjp.kinds[0] != FG_COMPUTED or g.dtype != like.dtype:
         return False
     if f.program.normal and not all_normal(node.saved[1]):
-        return False
+        if node.row.code != PROD:
+            return False
+        exact = True
     p = compiled_for(f, g.dtype)
     if p == NULL or not find_lines(like, (<dict>node.options)["axis"], &lines):
         return False
@@ -155,17 +157,32 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
                     or not a.flags & FG_ALIGNED:
                 return False
             inputs[i] = a
-        if p.reuse_output == 0 and same_shape(whole, like) and (mine or whole != g):
+        if not exact and p.reuse_output == 0 and same_shape(whole, like) and (mine or whole != g):
             result = fg_array_keep(whole)
         else:
             result = new_like(like)
-        run_rows(f, p, inputs, &result, like.size, &lines)
+        if exact:
+            product_of_others(like, whole, result, &lines)
+        else:
+            run_rows(f, p, inputs, &result, like.size, &lines)
         send(run, node.n.edges[0], fg_array_keep(result))
         return True
     finally:
         fg_array_drop(whole)
         fg_array_drop(count)
         fg_array_drop(result)
+
+
+cdef int product_of_others(fg_array* x, fg_array* g, fg_array* result, Lines* lines) except -1:
+    """The vjp of `prod` where it must not divide."""
+    if x.size < RELEASE_GIL:
+        fg_products_of_others(x, g, result, lines.outer, lines.n, lines.inner)
+        return 0
+    hold(1, &x)
+    with nogil:
+        fg_products_of_others(x, g, result, lines.outer, lines.n, lines.inner)
+    let_go(1, &x)
+    return 0
 
 
 cdef bint all_normal(fg_array* a) noexcept:
