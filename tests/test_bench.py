@@ -43,11 +43,19 @@ class Here:
     def __init__(self, library, name=None):
         self.server, self.name = _worker.Server(library), name or library.name
 
-    def call(self, method, *arguments):
+    def send(self, method, *arguments):
+        self.asked = method, arguments
+
+    def receive(self):
+        method, arguments = self.asked
         try:
             return getattr(self.server, method)(*arguments)
         except Exception as error:
             raise _turns.Refused(type(error).__name__, str(error)) from error
+
+    def call(self, method, *arguments):
+        self.send(method, *arguments)
+        return self.receive()
 
 
 @pytest.fixture(scope="module")
@@ -128,6 +136,21 @@ def test_what_a_library_lacks_leaves_its_cell_empty_and_errors_are_told(fastgrad
     cell = _turns.measure(Job("sweep", "exp", 10, "float64"), [Here(fastgrad), Here(twin)], seconds=1e-3)
     assert cell.times == {}
     assert cell.notes["fastgrad"].startswith("TypeError") and cell.notes["twin"] == ""
+
+
+def test_what_fails_while_it_is_timed_is_left_out(fastgrad):
+    class Fails(Here):
+        def call(self, method, *arguments):
+            if method == self.at:
+                raise _turns.Refused("the process ended", "with status -9")
+            return super().call(method, *arguments)
+
+    job = Job("sweep", "exp", 10, "float64")
+    for at in ("estimate", "turn"):
+        twin = Fails(fastgrad, "twin")
+        twin.at = at
+        cell = _turns.measure(job, [Here(fastgrad), twin], seconds=1e-3)
+        assert set(cell.times) == {"fastgrad"} and "status -9" in cell.notes["twin"]
 
 
 @pytest.mark.parametrize(

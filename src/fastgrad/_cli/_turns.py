@@ -55,14 +55,17 @@ class Worker:
 
     def call(self, method, *arguments):
         """The answer to a method of `_worker.Server`; raises `Refused` where there is none."""
-        try:
-            pickle.dump((method, arguments), self.process.stdin, protocol=5)
-            self.process.stdin.flush()
-        except (BrokenPipeError, OSError):
-            pass  # what ended the process is found out below
+        self.send(method, *arguments)
         return self.receive()
 
+    def send(self, method, *arguments):
+        """Ask without waiting for the answer."""
+        with contextlib.suppress(OSError):  # what ended the process is found out when its answer is due
+            pickle.dump((method, arguments), self.process.stdin, protocol=5)
+            self.process.stdin.flush()
+
     def receive(self):
+        """The answer to what was sent."""
         try:
             well, answer = pickle.load(self.process.stdout)
         except (EOFError, pickle.UnpicklingError):
@@ -136,29 +139,51 @@ def measure(job, libraries, seconds=0.25):
     """
     cell, expected, ready = Cell(job), None, {}
     for library in libraries:
+        library.send("prepare", job)  # all at once: nothing is timed yet
+    for library in libraries:
         try:
-            found = library.call("prepare", job)
+            found = library.receive()
             expected = expected or found
             wrong = disagreement(expected, found, tolerance_of(job))
             if wrong:
                 cell.notes[library.name] = f"differs: {wrong}"
                 library.call("drop")
             else:
-                ready[library.name] = library, library.call("estimate")
+                ready[library.name] = library
         except Refused as refused:
-            cell.notes[library.name] = "" if refused.kind in MISSING else str(refused)
-    taken = {name: [] for name in ready}
-    plans = {name: plan(estimate, seconds) for name, (_, estimate) in ready.items()}
-    rounds = max((turns for _, _, turns in plans.values()), default=0)
-    for turn, names in enumerate(rotated(list(ready), rounds)):
-        for name in names:
-            calls, samples, turns = plans[name]
-            if turn < turns:
-                taken[name] += ready[name][0].call("turn", calls, samples)
-    cell.times = {name: Timing.of(samples, plans[name][0]) for name, samples in taken.items() if samples}
-    for library, _ in ready.values():
+            lacks = refused.kind == "NotOffered" or (refused.kind in MISSING and library is not libraries[0])
+            cell.notes[library.name] = "" if lacks else str(refused)
+    closely = [library.name for library in libraries[:2]]
+    take_turns(cell, ready, seconds, closely)
+    for library in ready.values():
         library.call("drop")
     return cell
+
+
+def take_turns(cell, ready, seconds, closely):
+    """Time what has prepared a job, in turns; what fails on the way is noted and left out."""
+    plans, taken = {}, {name: [] for name in ready}
+
+    def ask(name, *question):
+        try:
+            return ready[name].call(*question)
+        except Refused as refused:
+            cell.notes[name] = str(refused)
+            del taken[name]
+            return None
+
+    for name in list(ready):
+        estimate = ask(name, "estimate")
+        if estimate is not None:
+            plans[name] = plan(estimate, seconds, name in closely)
+    rounds = max((turns for _, _, turns in plans.values()), default=0)
+    for turn, names in enumerate(rotated(list(plans), rounds)):
+        for name in names:
+            calls, samples, turns = plans[name]
+            found = ask(name, "turn", calls, samples) if name in taken and turn < turns else None
+            if found is not None:
+                taken[name] += found
+    cell.times = {name: Timing.of(samples, plans[name][0]) for name, samples in taken.items()}
 
 
 def fits(job, libraries):
@@ -177,10 +202,14 @@ def memory():
     return min(MOST_BYTES, 3 * free // 4)
 
 
-def plan(estimate, seconds):
-    """Calls in a sample, samples in a turn, and turns, for calls that take about `estimate` seconds."""
+def plan(estimate, seconds, closely=True):
+    """Calls in a sample, samples in a turn, and turns, for calls that take about `estimate` seconds.
+
+    `closely`: slow calls are repeated too, as they are for fastgrad and the first peer.
+    """
     calls = max(1, round(SAMPLE_SECONDS / max(estimate, 1e-9)))
-    samples = min(MOST_SAMPLES, max(3 if estimate < 2 else 1, int(seconds / (calls * estimate))))
+    least = 3 if estimate < (2 if closely else 0.1) else 1
+    samples = min(MOST_SAMPLES, max(least, int(seconds / (calls * estimate))))
     turns = min(TURNS, samples)
     return calls, math.ceil(samples / turns), turns
 

@@ -5,7 +5,6 @@ went well and what came of it. Nothing else may write to that pipe, so what libr
 """
 
 import contextlib
-import gc
 import os
 import pickle
 import signal
@@ -36,15 +35,15 @@ class Server:
 
     def __init__(self, library):
         self.library = library
-        self.timer = None
+        self.timer, self.names = None, {}
 
     def prepare(self, job):
         """Make operands and run once; digests of the results, in place of the last job's."""
         from ._jobs import build
 
         self.drop()
-        statement, names, results = build(self.library, job)
-        self.timer = timeit.Timer(statement, globals=names)
+        statement, self.names, results = build(self.library, job)
+        self.timer = timeit.Timer(statement, globals=self.names)
         return [digest(array) for array in results()]
 
     def estimate(self):
@@ -71,9 +70,9 @@ class Server:
         return getattr(_jobs, name)(self.library, *arguments)
 
     def drop(self):
-        """Let go of the last job's memory."""
+        """Let go of the last job's memory: the names are in a cycle with the functions that were made of them."""
         self.timer = None
-        gc.collect()
+        self.names.clear()
 
 
 class Digest(NamedTuple):
