@@ -226,9 +226,10 @@ typedef struct fg_picks {
     intptr_t count, outer, n, inner;
 } fg_picks;
 
-/* places = places * n + numbers, of which there are `count` of `width` bytes (4 or 8), `step` elements apart; negative
- * ones count from the end. False: one is out of bounds, and the places are worth nothing. */
-bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n);
+/* places = numbers or, with `more`, places * n + numbers, of which there are `count` of `width` bytes (4 or 8), `step`
+ * elements apart; negative ones count from the end. False: one is not below n, and the places are worth nothing. */
+bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n,
+                    bool more);
 /* How many of n truth values hold, and where those are. */
 intptr_t fg_mask_count(const uint8_t *mask, intptr_t n);
 void fg_mask_places(intptr_t *places, intptr_t count, const uint8_t *mask);

@@ -2,6 +2,7 @@
 #include "fg.h"
 #include "threads.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { TILE = 16 }; /* slices that are looked at together, so that whole lines of the cache are used */
@@ -10,22 +11,39 @@ static intptr_t least(intptr_t a, intptr_t b) { return a < b ? a : b; }
 
 /* ---------------------------------------------------------------- places -- */
 
-#define JOIN(T)                                                                     \
-    for (intptr_t c = 0; c < count; c++) {                                          \
-        intptr_t k = (intptr_t)((const T *)numbers)[c * step];                      \
-        k += k < 0 ? n : 0;                                                         \
-        outside |= (uintptr_t)k >= (uintptr_t)n;                                    \
-        places[c] = (intptr_t)((uintptr_t)places[c] * (uintptr_t)n + (uintptr_t)k); \
+typedef struct joining {
+    intptr_t *places;
+    const void *numbers;
+    int width;
+    intptr_t step, n;
+    bool more; /* places hold something already */
+    atomic_bool outside;
+} joining;
+
+#define JOIN(T)                                                                                            \
+    for (intptr_t c = first; c < last; c++) {                                                              \
+        intptr_t k = (intptr_t)((const T *)j->numbers)[c * j->step];                                       \
+        k += k < 0 ? j->n : 0;                                                                             \
+        outside |= (uintptr_t)k >= (uintptr_t)j->n;                                                        \
+        j->places[c] = j->more ? (intptr_t)((uintptr_t)j->places[c] * (uintptr_t)j->n + (uintptr_t)k) : k; \
     }
 
-bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n) {
+static void join_range(void *context, intptr_t first, intptr_t last) {
+    joining *j = context;
     bool outside = false;
-    if (width == 8) {
+    if (j->width == 8) {
         JOIN(int64_t)
     } else {
         JOIN(int32_t)
     }
-    return !outside;
+    if (outside) atomic_store(&j->outside, true);
+}
+
+bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n,
+                    bool more) {
+    joining j = {places, numbers, width, step, n, more, false};
+    fg_parallel(join_range, &j, count, FG_GRAIN);
+    return !atomic_load(&j.outside);
 }
 
 intptr_t fg_mask_count(const uint8_t *mask, intptr_t n) {
@@ -52,6 +70,13 @@ typedef struct gathering {
 
 static inline void gather_slices(const gathering *g, intptr_t first, intptr_t last, intptr_t bytes) {
     const fg_picks *p = g->p;
+    if (p->outer == 1) {
+        const intptr_t *places = p->places;
+        const char *from = g->from;
+        char *to = g->into;
+        for (intptr_t c = first; c < last; c++) memcpy(to + c * bytes, from + places[c] * bytes, (size_t)bytes);
+        return;
+    }
     for (intptr_t tile = 0; tile < p->outer; tile += TILE) {
         const intptr_t height = least(TILE, p->outer - tile);
         for (intptr_t c = first; c < last; c++) {
@@ -95,7 +120,7 @@ typedef struct scattering {
     char *into;
     const char *from;
     intptr_t strides[3];
-    int dtype;
+    int dtype, parts;
 } scattering;
 
 #define ADD(T)                                                                                         \
@@ -134,10 +159,37 @@ static void scatter_columns(void *context, intptr_t first, intptr_t last) {
     scatter_window(s, 0, s->p->outer, first, last);
 }
 
+/* Single elements. Each thread has a part of the targets: it goes through all places, and what is not its own it adds
+ * where nobody looks, by masks, as a branch would be guessed wrong every other time. */
+#define ADD_OWN(T)                                                                                             \
+    {                                                                                                          \
+        T nowhere[TILE] = {0}, *own = (T *)s->into + begin;                                                    \
+        for (intptr_t c = 0; c < s->p->count; c++) {                                                           \
+            const uintptr_t k = (uintptr_t)(places[c] - begin), mask = 0 - (uintptr_t)(k < size);              \
+            T *at = (T *)(((uintptr_t)(own + (k & mask)) & mask) | ((uintptr_t)(nowhere + c % TILE) & ~mask)); \
+            *at += *(const T *)(s->from + c * s->strides[1]);                                                  \
+        }                                                                                                      \
+    }
+
+static void scatter_parts(void *context, intptr_t first, intptr_t last) {
+    const scattering *s = context;
+    const intptr_t *places = s->p->places, part = s->p->n / s->parts, begin = first * part;
+    const uintptr_t size = (uintptr_t)((last < s->parts ? last * part : s->p->n) - begin);
+    if (s->dtype == FG_FLOAT32) {
+        ADD_OWN(float)
+    } else {
+        ADD_OWN(double)
+    }
+}
+
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype) {
-    scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype};
-    if (p->outer >= p->inner)
+    scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype, fg_threads_get()};
+    if (p->outer == 1 && p->inner == 1) {
+        if (s.parts > p->n || p->count < 2 * FG_GRAIN) s.parts = 1;
+        fg_parallel(scatter_parts, &s, s.parts, 1);
+    } else if (p->outer >= p->inner) {
         fg_parallel(scatter_slices, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
-    else
+    } else {
         fg_parallel(scatter_columns, &s, p->inner, TILE * (FG_GRAIN / (TILE * p->count * p->outer) + 1));
+    }
 }

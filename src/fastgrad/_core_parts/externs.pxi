@@ -206,7 +206,8 @@ cdef extern from "fg.h" nogil:
     ctypedef struct fg_picks:
         const intptr_t* places
         intptr_t count, outer, n, inner
-    bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n)
+    bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n,
+                        bint more)
     intptr_t fg_mask_count(const uint8_t* mask, intptr_t n)
     void fg_mask_places(intptr_t* places, intptr_t count, const uint8_t* mask)
     void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)

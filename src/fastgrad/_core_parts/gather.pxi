@@ -124,16 +124,15 @@ cdef Picks joined(fg_array* a, int axis, int naxes, list arrays, ndarray model):
     else:
         picks.places = new_array(cnp.PyArray_NDIM(model), <intptr_t*>cnp.PyArray_DIMS(model), cnp.NPY_INTP,
                                  sizeof(intptr_t))
-        memset(picks.places.data, 0, picks.places.size * sizeof(intptr_t))
         for i in range(naxes):
             item = arrays[i]
             if type(item) is int:
                 if not -n[i] <= item < n[i]:
                     return None
                 number = item
-                fg_places_join(<intptr_t*>picks.places.data, picks.places.size, &number, sizeof(intptr_t), 0, n[i])
+                fg_places_join(<intptr_t*>picks.places.data, picks.places.size, &number, sizeof(intptr_t), 0, n[i], i)
             elif not fg_places_join(<intptr_t*>picks.places.data, picks.places.size, cnp.PyArray_BYTES(<ndarray>item),
-                                    cnp.PyArray_ITEMSIZE(<ndarray>item), 1, n[i]):
+                                    cnp.PyArray_ITEMSIZE(<ndarray>item), 1, n[i], i):
                 return None
     picks.like = like_of(a)
     return picks
