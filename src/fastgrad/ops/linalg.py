@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from .. import _errors
 from ._batch import every, ranked
 from ._doc import doc as _doc
+from ._instead import instead
 from ._row import Like, case
 from ._row import register as _op
 from .shaping import expand_dims, matrix_transpose, reshape, squeeze, transpose
@@ -138,7 +140,7 @@ def _batch_dot(many, x, y):
 
 
 def _batch_einsum(many, *operands, subscripts, optimize):
-    words, right = _einsum_words(subscripts, [Like(x.shape[is_many:], x.dtype) for x, is_many in zip(operands, many)])
+    words, right = _einsum_words(subscripts, tuple(x.ndim - is_many for x, is_many in zip(operands, many)))
     label = next(c for c in _LETTERS if c not in "".join((*words, right)))
     words = [label + word if is_many else word for word, is_many in zip(words, many)]
     return einsum(",".join(words) + "->" + label + right, *operands, optimize=optimize)
@@ -149,7 +151,12 @@ def _bind_einsum(*args, optimize=False):
         args = _from_lists(args)
     if not args:
         raise ValueError("einsum: needs a string of subscripts and the operands")
-    return tuple(strong(x) for x in args[1:]), {"subscripts": args[0], "optimize": optimize}
+    subscripts, *operands = args
+    if len(operands) == 2 and optimize is False:
+        product = _product_of(subscripts, *operands)
+        if product is not None:
+            return product
+    return tuple(strong(x) for x in operands), {"subscripts": subscripts, "optimize": optimize}
 
 
 def _from_lists(args):
@@ -168,71 +175,126 @@ def _from_lists(args):
     return (text, *args[0 : 2 * pairs : 2])
 
 
-def _einsum_words(subscripts, operands):
+@lru_cache(maxsize=256)
+def _einsum_words(subscripts, ndims):
     """The labels of each operand and of the result, with letters of their own for what ``...`` stands for."""
     left, arrow, right = subscripts.replace(" ", "").partition("->")
     words = left.split(",")
     unused = [c for c in _LETTERS if c not in left]
     named = [len(word.replace("...", "")) for word in words]
-    extra = [x.ndim - n if "..." in word else 0 for word, n, x in zip(words, named, operands)]
+    extra = [ndim - n if "..." in word else 0 for word, n, ndim in zip(words, named, ndims)]
     dots = "".join(unused[: max(extra, default=0)])
     if not arrow:
         right = "".join(sorted(c for c in set(left) - set(".,") if left.count(c) == 1))
         right = "..." + right if dots else right
     words = [word.replace("...", dots[len(dots) - n :]) for word, n in zip(words, extra)]
-    return words, right.replace("...", dots)
+    return tuple(words), right.replace("...", dots)
 
 
-_LARGE = 4096  # products of numbers from which on a better way than NumPy's plain loop is looked for, in backward
+# The einsum of two terms is, mostly, a product of matrices over a batch, and then `matmul` does it.
 
 
-def _as_matmul(one, two, word, sizes):
-    """The einsum of two terms as a product of matrices, over a batch; None where it is none."""
-    (left, x), (right, y) = one, two
-    whole = all(sizes.get(label, 1) == n for w, v in (one, two) for label, n in zip(w, v.shape))
+@lru_cache(maxsize=256)
+def _product_plan(left, right, word):
+    """How: the axes of both operands and of the result in matmul's order, and how many of them each part has.
+
+    None where it is no such product, or one with many small parts.
+    """
+    if len({*left}) < len(left) or len({*right}) < len(right) or not {*word} <= {*left, *right}:
+        return None
     shared = [c for c in left if c in right]
     batch, summed = [c for c in shared if c in word], [c for c in shared if c not in word]
     rows, columns = [c for c in left if c not in right], [c for c in right if c not in left]
-    if not whole or len({*left}) < len(left) or len({*right}) < len(right) or len(word) != len(batch + rows + columns):
+    if len(word) != len(batch + rows + columns) or not summed or (batch and not (rows and columns)):
         return None
-    shape = lambda labels: [sizes.get(c, 1) for c in labels]
-    order = lambda labels, word: [word.index(c) for c in labels]
-    n, m, k = (math.prod(shape(labels)) for labels in (rows, columns, summed))
-    x = reshape(transpose(x, order(batch + rows + summed, left)), (*shape(batch), n, k))
-    y = reshape(transpose(y, order(batch + summed + columns, right)), (*shape(batch), k, m))
-    out = reshape(matmul(x, y), shape(batch + rows + columns))
-    return transpose(out, order(word, batch + rows + columns))
+    one, two, out = batch + rows + summed, batch + summed + columns, batch + rows + columns
+    orders = (left.index(c) for c in one), (right.index(c) for c in two), (out.index(c) for c in word)
+    orders = [None if order == tuple(range(len(order))) else order for order in map(tuple, orders)]
+    return (*orders, len(batch), len(rows), len(summed))
 
 
-def _einsum_dx(i, g, operands, words, right, optimize):
-    """One more einsum: g and the other operands, contracted to the labels of operand i.
+def _as_matmul(x, y, plan):
+    order_x, order_y, order_out, batch, rows, summed = plan
+    x = x if order_x is None else transpose.on((x,), {"axes": order_x})
+    y = y if order_y is None else transpose.on((y,), {"axes": order_y})
+    columns = y.ndim - batch - summed
+    if summed == 1 and rows < 2 and columns < 2:
+        out = matmul.on((x, y), {})
+    else:
+        before, n, k = x.shape[:batch], x.shape[batch : batch + rows], x.shape[batch + rows :]
+        m, size = y.shape[batch + summed :], math.prod(k)
+        x = reshape(x, (*before, *([math.prod(n)] if rows else []), size))
+        y = reshape(y, (*before, size, *([math.prod(m)] if columns else [])))
+        out = reshape(matmul.on((x, y), {}), (*before, *n, *m))
+    return out if order_out is None else transpose.on((out,), {"axes": order_out})
+
+
+def _fits(one, two, x, y):
+    """Whether labels stand for the same number in both terms, so that nothing is broadcast."""
+    if len(one) != x.ndim or len(two) != y.ndim:
+        return False
+    lengths = dict(zip(one, x.shape))
+    return all(lengths.get(label, n) == n for label, n in zip(two, y.shape))
+
+
+_LARGE = 4096  # products of numbers from which on a better way than NumPy's plain loop is looked for
+
+
+def _product_of(subscripts, x, y):
+    """The einsum of two operands, where it is a large product of matrices; None where NumPy's plain loop must do it."""
+    if not (hasattr(x, "dtype") and hasattr(y, "dtype")) or x.size * y.size < _LARGE:
+        return None
+    if x.dtype != y.dtype or x.dtype.char not in "fdFD":
+        return None
+    words, right = _einsum_words(subscripts, (x.ndim, y.ndim))
+    plan = _product_plan(*words, right) if len(words) == 2 else None
+    if plan is None or not _fits(*words, x, y):
+        return None
+    columns = math.prod(n for label, n in zip(words[1], y.shape) if label not in words[0])
+    return instead(_as_matmul, x, y, plan) if x.size * columns >= _LARGE else None
+
+
+@lru_cache(maxsize=256)
+def _dx_terms(i, words, right):
+    """The labels of operand i, and what more it takes to give it a cotangent: labels, and which axis has the length.
 
     A label that operand i alone has was summed: a vector of ones spreads g along it. A label it has twice took
     the diagonal: an identity matrix puts g back there.
     """
-    labels, more, word, x = set(right).union(*words[:i], *words[i + 1 :]), [], "", operands[i]
+    labels, more, word = set(right).union(*words[:i], *words[i + 1 :]), [], ""
     unused = [c for c in _LETTERS if c not in "".join((*words, right))]
-    for label, n in zip(words[i], x.shape):
+    for axis, label in enumerate(words[i]):
         if label in word:
             twin = unused.pop()
-            more.append((label + twin, np.eye(n, dtype=g.dtype)))
+            more.append((label + twin, axis))
             label = twin
         elif label not in labels:
-            more.append((label, np.ones(n, g.dtype)))
+            more.append((label, axis))
         word += label
-    terms = [(right, g), *((w, y) for j, (w, y) in enumerate(zip(words, operands)) if j != i), *more]
+    return word, more
+
+
+def _einsum_dx(i, g, operands, words, right, optimize):
+    """One more einsum: g and the other operands, contracted to the labels of operand i."""
+    word, more = _dx_terms(i, words, right)
+    terms = [(right, g), *((w, y) for j, (w, y) in enumerate(zip(words, operands)) if j != i)]
+    for labels, axis in more:
+        n = operands[i].shape[axis]
+        terms.append((labels, np.eye(n, dtype=g.dtype) if len(labels) == 2 else np.ones(n, g.dtype)))
+    if len(terms) == 2:
+        (one, x), (two, y) = terms
+        plan = _product_plan(one, two, word)
+        if plan is not None and _fits(one, two, x, y):
+            return _as_matmul(x, y, plan)
     sizes = {label: n for w, y in terms for label, n in zip(w, y.shape) if n > 1}
     if math.prod(sizes.values()) >= _LARGE:
-        product = _as_matmul(*terms, word, sizes) if len(terms) == 2 else None
-        if product is not None:
-            return product
         optimize = optimize or True
     text = ",".join(w for w, _ in terms) + "->" + word
-    return einsum(text, *(y for _, y in terms), optimize=optimize)
+    return einsum.on(tuple(y for _, y in terms), {"subscripts": text, "optimize": optimize})
 
 
 def _einsum_dxs(g, out, *operands, subscripts, optimize):
-    words, right = _einsum_words(subscripts, operands)
+    words, right = _einsum_words(subscripts, tuple(x.ndim for x in operands))
     return tuple(_einsum_dx(i, g, operands, words, right, optimize) for i in range(len(operands)))
 
 
@@ -282,5 +344,7 @@ einsum = _op(
     linear="each", batch=_batch_einsum,
     cases=[case(*shapes, subscripts=text, optimize=False) for text, *shapes in _EINSUMS]
     + [case((2, 3), (3, 4), (4, 2), subscripts="ij,jk,kl->il", optimize=True)],
-    doc=_doc("Sum of products in Einstein's notation.", 'einsum("i,i", [1., 2.], [3., 4.])', "tensor(11.)"))
+    doc=_doc("Sum of products in Einstein's notation.", 'einsum("i,i", [1., 2.], [3., 4.])', "tensor(11.)",
+             "A large product of two arrays is done by `matmul`, as `optimize=True` has `numpy.einsum` do it: it is much\n"
+             "faster, and adds in another order than `numpy.einsum` does without."))
 # fmt: on
