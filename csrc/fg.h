@@ -290,6 +290,17 @@ void fg_scan(bool product, bool backwards, const fg_array *from, fg_array *to, i
 void fg_scan_product_vjp(const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
                          intptr_t inner);
 
+/* ---------------------------------------------------------------- sort: lines in order -- */
+
+/* Whether equal elements of `a` (float32 or float64, in C order) look alike and there is no nan: then there is but one
+ * way to write it in order. Pure arithmetic. */
+bool fg_sort_tells(const fg_array *a);
+/* to = `from`, each line of n elements in order, and in `order` (32-bit) where in its line each came from: of equal ones
+ * the first comes first. All in C order, n below 2^31, and `from` as fg_sort_tells wants it. */
+fg_status fg_sort(const fg_array *from, fg_array *to, fg_array *order, intptr_t n, bool descending);
+/* to[order] = g in each line. Pure arithmetic. */
+void fg_sort_back(const fg_array *g, fg_array *order, fg_array *to, intptr_t n);
+
 /* ---------------------------------------------------------------- graph: sort and run -- */
 
 struct fg_node;

@@ -210,3 +210,47 @@ def test_running_sums_do_not_depend_on_threads():
             same_bits(found[0][1][0], found[1][1][0], "gradients")
             same_bits(fg.cumsum(fg.asarray(x), axis).numpy(), np.cumsum(x, axis), "NumPy's")
     fg.set_num_threads(before)
+
+
+SORTED = {
+    "distinct": lambda rng, shape: rng.normal(size=shape),
+    "ties": lambda rng, shape: rng.integers(-3, 4, shape),
+    "close": lambda rng, shape: 1 + rng.integers(0, 400, shape) * 2.0**-50,
+    "equal": lambda rng, shape: np.ones(shape),
+    "wide": lambda rng, shape: rng.normal(size=shape) * 10.0 ** rng.integers(-30, 30, shape),
+    "zeros of both signs": lambda rng, shape: rng.integers(-1, 2, shape) * rng.choice([0.0, -0.0], shape),
+    "zeros of one": lambda rng, shape: np.where(rng.random(shape) < 0.5, -0.0, rng.normal(size=shape)),
+    "nan": lambda rng, shape: np.where(rng.random(shape) < 0.1, np.nan, rng.normal(size=shape)),
+    "infinite": lambda rng, shape: np.where(rng.random(shape) < 0.3, np.inf, -np.inf),
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", SORTED)
+def test_sorting_keeps_the_order_that_a_stable_sort_has(kind, dtype):
+    rng = np.random.default_rng(7)
+    for shape, axis in (
+        ((7,), -1),
+        ((3, 40), 1),
+        ((60, 5), 0),
+        ((4, 300, 2), 1),
+        ((2, 5000), -1),
+        ((30, 70), None),
+        ((1, 1), 0),
+    ):
+        x = np.asarray(SORTED[kind](rng, shape), dtype)
+        for descending in (False, True):
+            both(lambda x, axis=axis, descending=descending: fg.sort(x, axis, descending=descending), x)
+    x = np.asarray(SORTED[kind](rng, (100_003,)), dtype)
+    both(lambda x: fg.sort(x), x)
+    both(lambda x: fg.sort(fg.reshape(x[:100_000], (1000, 100)), 0), x)
+
+
+def test_sorting_again_from_one_graph():
+    x = core.tensor(np.array([2.0, 1.0, 3.0]), requires_grad=True)
+    y = fg.sort(x)
+    g = fg.asarray(np.array([1.0, 2.0, 3.0]))
+    for _ in range(2):
+        np.testing.assert_array_equal(core.grad([y], [x], [g], retain_graph=True)[0].numpy(), [2, 1, 3])
+    (again,) = core.grad([y * y], [x], [g], create_graph=True)
+    np.testing.assert_array_equal(core.grad([again], [x], [g])[0].numpy(), [2 * 2 * 1, 1 * 2 * 2, 3 * 2 * 3])

@@ -99,7 +99,7 @@ cdef class Extra:
     cdef object metadata       # a Notes
     cdef dict packed           # position among the saved values -> Packed
     cdef list outs             # of a multi-output node: shape and dtype of each result
-    cdef list results          # and, where its vjp reads them, the results: a Saved for each
+    cdef list results          # and, where its vjp reads them, the results: a Saved for each; of a sort, the order
     cdef bint special          # a run must see its cotangents as Tensors
 
 

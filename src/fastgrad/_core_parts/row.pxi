@@ -32,6 +32,7 @@ cdef enum:
     CUMSUM            # scans.pxi
     CUMPROD
     PROD              # rows.pxi
+    SORT              # sorts.pxi
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
@@ -41,7 +42,7 @@ cdef dict SPECIAL = {
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
-    "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD,
+    "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD, "sort": SORT,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -31,6 +31,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return apply_blocks(row, operands, options)
     elif row.code == CUMSUM or row.code == CUMPROD:
         return scan(row, x, options)
+    elif row.code == SORT:
+        return sort(row, x, options)
     elif row.code == GETITEM:
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:

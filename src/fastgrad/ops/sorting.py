@@ -116,7 +116,7 @@ def _sort(x, axis, kind, descending):
     if not descending:
         return np.sort(x, axis=axis, kind=kind)
     x, axis = (np.ravel(x), -1) if axis is None else (np.asarray(x), axis)
-    return np.flip(np.sort(np.flip(x, axis), axis=axis, kind=kind), axis)
+    return np.flip(np.sort(np.flip(x, axis), axis=axis, kind=kind), axis).copy()
 
 
 def _argsort(x, axis, kind, descending):
