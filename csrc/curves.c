@@ -1,31 +1,20 @@
 /* curves: the inner loops of smooth functions that NumPy has not, over elementary.h. */
 #include "kernels.h"
+#include "walk.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Polynomials of 5 to 22 coefficients, by rising powers. */
-#define H2(x, c, d) ((d) * (x) + (c))
-#define H3(x, c, ...) (H2(x, __VA_ARGS__) * (x) + (c))
-#define H4(x, c, ...) (H3(x, __VA_ARGS__) * (x) + (c))
-#define H5(x, c, ...) (H4(x, __VA_ARGS__) * (x) + (c))
-#define H6(x, c, ...) (H5(x, __VA_ARGS__) * (x) + (c))
-#define H7(x, c, ...) (H6(x, __VA_ARGS__) * (x) + (c))
-#define H8(x, c, ...) (H7(x, __VA_ARGS__) * (x) + (c))
-#define H9(x, c, ...) (H8(x, __VA_ARGS__) * (x) + (c))
-#define H10(x, c, ...) (H9(x, __VA_ARGS__) * (x) + (c))
-#define H11(x, c, ...) (H10(x, __VA_ARGS__) * (x) + (c))
-#define H12(x, c, ...) (H11(x, __VA_ARGS__) * (x) + (c))
-#define H13(x, c, ...) (H12(x, __VA_ARGS__) * (x) + (c))
-#define H14(x, c, ...) (H13(x, __VA_ARGS__) * (x) + (c))
-#define H15(x, c, ...) (H14(x, __VA_ARGS__) * (x) + (c))
-#define H16(x, c, ...) (H15(x, __VA_ARGS__) * (x) + (c))
-#define H17(x, c, ...) (H16(x, __VA_ARGS__) * (x) + (c))
-#define H18(x, c, ...) (H17(x, __VA_ARGS__) * (x) + (c))
-#define H19(x, c, ...) (H18(x, __VA_ARGS__) * (x) + (c))
-#define H20(x, c, ...) (H19(x, __VA_ARGS__) * (x) + (c))
-#define H21(x, c, ...) (H20(x, __VA_ARGS__) * (x) + (c))
-#define H22(x, c, ...) (H21(x, __VA_ARGS__) * (x) + (c))
+/* Polynomials by rising powers: Horner's way, and even and odd powers by themselves, which are then computed side by side. */
+#define H2(x, a, b) ((b) * (x) + (a))
+#define H3(x, a, ...) (H2(x, __VA_ARGS__) * (x) + (a))
+#define H4(x, a, ...) (H3(x, __VA_ARGS__) * (x) + (a))
+#define H5(x, a, ...) (H4(x, __VA_ARGS__) * (x) + (a))
+#define H6(x, a, ...) (H5(x, __VA_ARGS__) * (x) + (a))
+#define P10(x, a, b, c, d, e, f, g, h, i, j) (H5((x) * (x), a, c, e, g, i) + (x) * H5((x) * (x), b, d, f, h, j))
+#define P11(x, a, b, c, d, e, f, g, h, i, j, k) (H6((x) * (x), a, c, e, g, i, k) + (x) * H5((x) * (x), b, d, f, h, j))
+#define P22(x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v) \
+    (P11((x) * (x), a, c, e, g, i, k, m, o, q, s, u) + (x) * P11((x) * (x), b, d, f, h, j, l, n, p, r, t, v))
 
 #define IS_DOUBLE 1
 #define REAL double
@@ -48,79 +37,136 @@
 
 /* ---------------------------------------------------------------- loops -- */
 
-#define AT(type, at) (*(type *)(void *)(at))
+/* Over n elements side by side. What ends in _1 takes of the last operands one number for all. */
+typedef void (*curve_fn)(char **args, intptr_t n);
 
-/* From one operand. */
-#define LOOP_1(name, type)                                                                                       \
-    FG_CLONES                                                                                                    \
-    static void name##_##type(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {          \
-        const intptr_t n = dims[0], size = sizeof(type), sx = strides[0], st = strides[1];                       \
-        char *x = args[0], *to = args[1];                                                                        \
-        (void)data;                                                                                              \
-        if (sx == size && st == size) {                                                                          \
-            FG_INDEPENDENT                                                                                       \
-            for (intptr_t i = 0; i < n; i++) AT(type, to + i * size) = name##_of_##type(AT(type, x + i * size)); \
-        } else {                                                                                                 \
-            for (intptr_t i = 0; i < n; i++) AT(type, to + i * st) = name##_of_##type(AT(type, x + i * sx));     \
-        }                                                                                                        \
+#define SIDE(type, k) const type *x##k = (const type *)(const void *)args[k];
+#define ONE(type, k) const type x##k = *(const type *)(const void *)args[k];
+#define LOOP(loop, type, nin, operands, value)                     \
+    FG_CLONES static void loop##_##type(char **args, intptr_t n) { \
+        operands type *to = (type *)(void *)args[nin];             \
+        FG_INDEPENDENT                                             \
+        for (intptr_t i = 0; i < n; i++) to[i] = value;            \
     }
+#define LOOP_1_1(f, type) LOOP(f, type, 1, SIDE(type, 0), f##_of_##type(x0[i]))
+#define LOOP_2_2(f, type) LOOP(f, type, 2, SIDE(type, 0) SIDE(type, 1), f##_of_##type(x0[i], x1[i]))
+#define LOOP_3_3(f, type) \
+    LOOP(f, type, 3, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2), f##_of_##type(x0[i], x1[i], x2[i]))
+#define LOOP_4_4(f, type) \
+    LOOP(f, type, 4, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2) SIDE(type, 3), f##_of_##type(x0[i], x1[i], x2[i], x3[i]))
+#define LOOP_2_1(f, type) LOOP_2_2(f, type) LOOP(f##_1, type, 2, SIDE(type, 0) ONE(type, 1), f##_of_##type(x0[i], x1))
+#define LOOP_3_1(f, type) \
+    LOOP_3_3(f, type) LOOP(f##_1, type, 3, SIDE(type, 0) ONE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1, x2))
+#define LOOP_3_2(f, type) \
+    LOOP_3_3(f, type) LOOP(f##_1, type, 3, SIDE(type, 0) SIDE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1[i], x2))
+#define LOOP_4_1(f, type) \
+    LOOP_4_4(f, type)     \
+    LOOP(f##_1, type, 4, SIDE(type, 0) ONE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1, x2, x3))
+#define LOOP_4_2(f, type) \
+    LOOP_4_4(f, type)     \
+    LOOP(f##_1, type, 4, SIDE(type, 0) SIDE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2, x3))
+#define LOOP_4_3(f, type) \
+    LOOP_4_4(f, type)     \
+    LOOP(f##_1, type, 4, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2[i], x3))
 
-/* From two. */
-#define LOOP_2(name, type)                                                                                  \
-    FG_CLONES                                                                                               \
-    static void name##_##type(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {     \
-        const intptr_t n = dims[0], size = sizeof(type), sx = strides[0], sy = strides[1], st = strides[2]; \
-        char *x = args[0], *y = args[1], *to = args[2];                                                     \
-        (void)data;                                                                                         \
-        if (sx == size && sy == size && st == size) {                                                       \
-            FG_INDEPENDENT                                                                                  \
-            for (intptr_t i = 0; i < n; i++)                                                                \
-                AT(type, to + i * size) = name##_of_##type(AT(type, x + i * size), AT(type, y + i * size)); \
-        } else {                                                                                            \
-            for (intptr_t i = 0; i < n; i++)                                                                \
-                AT(type, to + i * st) = name##_of_##type(AT(type, x + i * sx), AT(type, y + i * sy));       \
-        }                                                                                                   \
-    }
+/* How many operands each has, and how many of them are rarely numbers. */
+#define PLAIN(EACH)            \
+    EACH(1, 1, sigmoid)        \
+    EACH(1, 1, softplus)       \
+    EACH(1, 1, logsigmoid)     \
+    EACH(1, 1, silu)           \
+    EACH(1, 1, mish)           \
+    EACH(1, 1, erf)            \
+    EACH(1, 1, erfc)           \
+    EACH(1, 1, ndtr)           \
+    EACH(1, 1, gelu_terms)     \
+    EACH(1, 1, relu)           \
+    EACH(1, 1, hardswish)      \
+    EACH(1, 1, sign)           \
+    EACH(2, 2, sigmoid_pull)   \
+    EACH(2, 2, softplus_pull)  \
+    EACH(2, 2, expit_pull)     \
+    EACH(2, 2, silu_pull)      \
+    EACH(2, 2, mish_pull)      \
+    EACH(2, 2, gelu_pull)      \
+    EACH(2, 2, logistic_loss)  \
+    EACH(2, 2, relu_pull)      \
+    EACH(2, 2, hardswish_pull) \
+    EACH(3, 3, logistic_pull)
 
-/* From one, and three numbers that are mostly the same for all. */
-#define LOOP_4(name, type)                                                                                  \
-    FG_CLONES                                                                                               \
-    static void name##_##type(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {     \
-        const intptr_t n = dims[0], size = sizeof(type), *s = strides;                                      \
-        char *x = args[0], *a = args[1], *b = args[2], *c = args[3], *to = args[4];                         \
-        (void)data;                                                                                         \
-        if (s[0] == size && s[1] == 0 && s[2] == 0 && s[3] == 0 && s[4] == size) {                          \
-            const type p = AT(type, a), q = AT(type, b), r = AT(type, c);                                   \
-            FG_INDEPENDENT                                                                                  \
-            for (intptr_t i = 0; i < n; i++)                                                                \
-                AT(type, to + i * size) = name##_of_##type(AT(type, x + i * size), p, q, r);                \
-        } else {                                                                                            \
-            for (intptr_t i = 0; i < n; i++)                                                                \
-                AT(type, to + i * s[4]) = name##_of_##type(AT(type, x + i * s[0]), AT(type, a + i * s[1]),  \
-                                                           AT(type, b + i * s[2]), AT(type, c + i * s[3])); \
-        }                                                                                                   \
-    }
+#define WITH_NUMBERS(EACH)  \
+    EACH(3, 2, leaky_terms) \
+    EACH(3, 1, clamp)       \
+    EACH(3, 2, huber_terms) \
+    EACH(4, 1, elu_terms)   \
+    EACH(2, 1, sharp_terms) \
+    EACH(3, 2, sharp_pull)  \
+    EACH(4, 2, elu_pull)    \
+    EACH(4, 2, gate)        \
+    EACH(4, 3, huber_pull)
 
-#define CURVES(_)                                                                                            \
-    _(1, sigmoid)                                                                                            \
-    _(1, softplus)                                                                                           \
-    _(1, logsigmoid)                                                                                         \
-    _(1, silu) _(1, silu_slope) _(1, mish) _(1, mish_slope) _(1, erf) _(1, erfc) _(1, ndtr) _(1, gelu_terms) \
-        _(1, gelu_slope) _(2, logistic_loss) _(2, logistic_slope) _(4, elu_terms) _(4, elu_slope)
+#define BOTH(nin, arrays, name) LOOP_##nin##_##arrays(name, float) LOOP_##nin##_##arrays(name, double)
+PLAIN(BOTH)
+WITH_NUMBERS(BOTH)
 
-#define BOTH(operands, name) LOOP_##operands(name, float) LOOP_##operands(name, double)
-CURVES(BOTH)
+typedef struct curve {
+    curve_fn run, run_numbers;
+    int nin, arrays;
+    intptr_t size;
+} curve;
 
-#define ENTRY(operands, name) {#name, name##_float, name##_double},
+#define ENTRY(nin, arrays, name) \
+    {#name, {name##_float, NULL, nin, arrays, sizeof(float)}, {name##_double, NULL, nin, arrays, sizeof(double)}},
+#define ENTRY_1(nin, arrays, name)                               \
+    {#name,                                                      \
+     {name##_float, name##_1_float, nin, arrays, sizeof(float)}, \
+     {name##_double, name##_1_double, nin, arrays, sizeof(double)}},
 static const struct {
     const char *name;
-    fg_loop_fn single, twofold;
-} curves[] = {CURVES(ENTRY)};
+    curve single, twofold;
+} curves[] = {PLAIN(ENTRY) WITH_NUMBERS(ENTRY_1)};
 
-fg_loop_fn fg_curve_find(const char *name, int dtype) {
-    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
-        if (strcmp(curves[i].name, name) != 0) continue;
-        return dtype == FG_FLOAT32 ? curves[i].single : dtype == FG_FLOAT64 ? curves[i].twofold : NULL;
+enum { MOST_ARGS = 5, CHUNK = 128 };
+
+/* NumPy's signature: what does not lie side by side is moved there and back, a chunk at a time. */
+static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    const curve *c = data;
+    const intptr_t size = c->size;
+    const int nin = c->nin;
+    double chunks[MOST_ARGS][CHUNK];
+    char *at[MOST_ARGS];
+    bool dense = strides[nin] == size, numbers = c->run_numbers != NULL;
+    for (int k = 0; k < c->arrays; k++) dense = dense && strides[k] == size;
+    for (int k = c->arrays; k < nin; k++) numbers = numbers && strides[k] == 0;
+    const curve_fn run = numbers ? c->run_numbers : c->run;
+    for (int k = c->arrays; k < nin && !numbers; k++) dense = dense && strides[k] == size;
+    if (dense || dims[0] == 1) {
+        run(args, dims[0]);
+        return;
     }
-    return NULL;
+    for (int k = 0; k < nin; k++) {
+        if (strides[k] == 0)
+            fg_move((char *)chunks[k], size, args[k], 0, CHUNK < dims[0] ? CHUNK : dims[0], (size_t)size);
+    }
+    for (intptr_t done = 0; done < dims[0]; done += CHUNK) {
+        const intptr_t n = dims[0] - done < CHUNK ? dims[0] - done : CHUNK;
+        for (int k = 0; k <= nin; k++) {
+            at[k] = strides[k] == size ? args[k] + done * size : (char *)chunks[k];
+            if (k < nin && strides[k] != size && strides[k] != 0)
+                fg_move(at[k], size, args[k] + done * strides[k], strides[k], n, (size_t)size);
+        }
+        run(at, n);
+        if (strides[nin] != size)
+            fg_move(args[nin] + done * strides[nin], strides[nin], at[nin], size, n, (size_t)size);
+    }
+}
+
+fg_loop fg_curve_find(const char *name, int dtype) {
+    fg_loop loop = {NULL, NULL, false};
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+        if (strcmp(curves[i].name, name) != 0 || (dtype != FG_FLOAT32 && dtype != FG_FLOAT64)) continue;
+        loop.fn = run_curve;
+        loop.data = (void *)(dtype == FG_FLOAT32 ? &curves[i].single : &curves[i].twofold);
+    }
+    return loop;
 }

@@ -15,21 +15,10 @@ static FG_INLINE REAL OF(magnitude)(REAL x) { return N(fabs, fabsf)(x); }
 /* Adding it rounds to an integer, which the last bits then hold. */
 #define ROUNDING N(0x1.8p52, 0x1.8p23f)
 
-/* 2**k, for integers k of which it is a number of full precision. */
-static FG_INLINE REAL OF(power_of_2)(REAL k) {
-    const REAL rounded = k + ROUNDING;
-    BITS bits;
-    REAL power;
-    memcpy(&bits, &rounded, sizeof bits);
-    bits = (bits << N(52, 23)) + ((BITS)N(1023, 127) << N(52, 23));
-    memcpy(&power, &bits, sizeof power);
-    return power;
-}
-
 /* (exp(r) - 1 - r) / r**2 */
 static FG_INLINE REAL OF(exp_rest)(REAL r) {
 #if IS_DOUBLE
-    return H10(r, 0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
+    return P10(r, 0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
                0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
                2.510038549551032e-08);
 #else
@@ -44,42 +33,46 @@ static FG_INLINE REAL OF(exp_rest)(REAL r) {
 #define LN2_HIGH N(0.6931471803691238, 0.693359375f)
 #define LN2_LOW N(1.9082149292705877e-10, -0.00021219444170128554f)
 
-/* exp(high + low), for a tiny `low`, is this times 2**k. */
-static FG_INLINE REAL OF(exp_part)(REAL high, REAL low, REAL *k) {
-    *k = (high * LOG2E + ROUNDING) - ROUNDING;
-    const REAL r = (high - *k * LN2_HIGH) - (*k * LN2_LOW - low);
+/* exp(high + low), for a tiny `low`, is this times 2**k; rounded == k + ROUNDING. */
+static FG_INLINE REAL OF(exp_part)(REAL high, REAL low, REAL *rounded) {
+    *rounded = high * LOG2E + ROUNDING;
+    const REAL k = *rounded - ROUNDING;
+    const REAL r = (high - k * LN2_HIGH) - (k * LN2_LOW - low);
     return 1 + (r + r * r * OF(exp_rest)(r));
 }
 
-/* The same where it is not above 1. Two factors, for results that are not of full precision. */
+/* The same where it is not above 1. What might not be of full precision is made 2**STEPS as large first. */
 static FG_INLINE REAL OF(exp_of_two)(REAL high, REAL low) {
-    REAL k;
-    const REAL part = OF(exp_part)(high, low, &k), most = OF(at_least)(k, -STEPS);
-    return part * OF(power_of_2)(most) * OF(power_of_2)(k - most);
+    REAL rounded, out;
+    BITS bits, exponent;
+    const REAL part = OF(exp_part)(high, low, &rounded);
+    const bool tiny = rounded < ROUNDING - STEPS;
+    rounded = tiny ? rounded + STEPS : rounded;
+    memcpy(&bits, &part, sizeof bits);
+    memcpy(&exponent, &rounded, sizeof exponent);
+    bits += exponent << N(52, 23);
+    memcpy(&out, &bits, sizeof out);
+    return tiny ? out * N(0x1p-1000, 0x1p-100f) : out;
 }
 
-static FG_INLINE REAL OF(exp)(REAL x) {
-    REAL k;
-    const REAL part = OF(exp_part)(OF(at_most)(OF(at_least)(x, LEAST), -LEAST), 0, &k);
-    const REAL most = OF(at_most)(OF(at_least)(k, -STEPS), STEPS);
-    return part * OF(power_of_2)(most) * OF(power_of_2)(k - most);
-}
-
+/* For x <= 0. */
 static FG_INLINE REAL OF(expm1)(REAL x) {
-    const REAL y = OF(at_most)(OF(at_least)(x, FLAT), -LEAST);
-    const REAL k = (y * LOG2E + ROUNDING) - ROUNDING;
+    REAL scale;
+    BITS bits;
+    const REAL y = OF(at_least)(x, FLAT), rounded = y * LOG2E + ROUNDING, k = rounded - ROUNDING;
     const REAL r = (y - k * LN2_HIGH) - k * LN2_LOW;
     const REAL part = r + r * r * OF(exp_rest)(r);
-    const REAL most = OF(at_most)(k, STEPS), rest = k - most;
-    const REAL scale = OF(power_of_2)(most);
-    const REAL out = (scale * part + (scale - OF(power_of_2)(-rest))) * OF(power_of_2)(rest);
-    return x == 0 ? x : out;
+    memcpy(&bits, &rounded, sizeof bits);
+    bits = (bits << N(52, 23)) + ((BITS)N(1023, 127) << N(52, 23));
+    memcpy(&scale, &bits, sizeof scale);
+    const REAL out = scale * part + (scale - 1);
+    return x == 0 ? x : out; /* which has a sign */
 }
 
 static FG_INLINE REAL OF(log1p)(REAL x) {
     const REAL s = x / (2 + x), z = s * s, half = N(0.5, 0.5f) * x * x;
 #if IS_DOUBLE
-    const REAL rest = H11(z, 0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113,
+    const REAL rest = P11(z, 0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113,
                           0.1818181989926796, 0.15384543917753157, 0.13335179661515853, 0.11734265179374936,
                           0.10845291032791676, 0.07491639460625749, 0.15631534707512781);
 #else
@@ -95,10 +88,12 @@ static FG_INLINE REAL OF(exp_of_square)(REAL x, REAL factor) {
     return OF(exp_of_two)(factor * (h * h), factor * ((x - h) * (x + h)));
 }
 
+#define MIDDLE N(4, 3)
+
 static FG_INLINE REAL OF(erfcx)(REAL x) {
-    const REAL q = 1 / (x + 4), t = (x - 4) * q;
+    const REAL q = 1 / (x + MIDDLE), t = (x - MIDDLE) * q;
 #if IS_DOUBLE
-    return H22(t, 1.095995661000491, -0.976548729080882, 0.7732087022652453, -0.540853831313232, 0.3308515878775732,
+    return P22(t, 1.095995661000491, -0.976548729080882, 0.7732087022652453, -0.540853831313232, 0.3308515878775732,
                -0.17401093724020053, 0.07638151491851647, -0.026370053333114825, 0.006112055557500744,
                -0.0002809589581115879, -0.0004550520850287462, 0.00017681347792436317, -3.637368094617784e-06,
                -1.88636825726794e-05, 4.699262077965546e-06, 1.4314173217233973e-06, -8.522279909356253e-07,
@@ -106,9 +101,9 @@ static FG_INLINE REAL OF(erfcx)(REAL x) {
                -3.227131784144005e-09) *
            q;
 #else
-    return H11(t, 1.0959956645965576f, -0.9765487313270569f, 0.7732088565826416f, -0.5408527851104736f,
-               0.3308489918708801f, -0.17402739822864532f, 0.076384037733078f, -0.02627597376704216f,
-               0.00620698556303978f, -0.00042178534204140306f, -0.0007712635560892522f) *
+    return P10(t, 1.0740069150924683f, -0.8833944797515869f, 0.5902284979820251f, -0.31046634912490845f,
+               0.11952690780162811f, -0.026838794350624084f, -0.001217948622070253f, 0.0030821708496659994f,
+               -0.0004936284385621548f, -0.00033186282962560654f) *
            q;
 #endif
 }
@@ -116,7 +111,7 @@ static FG_INLINE REAL OF(erfcx)(REAL x) {
 static FG_INLINE REAL OF(erf_near)(REAL x) {
     const REAL z = x * x;
 #if IS_DOUBLE
-    const REAL rest = H11(z, 0.1283791670955126, -0.37612638903183715, 0.11283791670952596, -0.026866170644428485,
+    const REAL rest = P11(z, 0.1283791670955126, -0.37612638903183715, 0.11283791670952596, -0.026866170644428485,
                           0.005223977615420539, -0.0008548326188759752, 0.00012055289567541706, -1.4924196305569603e-05,
                           1.6430684179741352e-06, -1.5940066854660156e-07, 1.1472499701089409e-08);
 #else
@@ -135,16 +130,36 @@ static FG_INLINE REAL OF(sigmoid)(REAL x) {
     return (x < 0 ? e : 1) / (1 + e);
 }
 
+static FG_INLINE REAL OF(sigmoid_pull)(REAL t, REAL out) { return t * (out * (1 - out)); }
+
 static FG_INLINE REAL OF(softplus)(REAL x) { return OF(at_least)(x, 0) + OF(log1p)(OF(tail)(x)); }
+
+static FG_INLINE REAL OF(softplus_pull)(REAL t, REAL x) { return t * OF(sigmoid)(x); }
+
+static FG_INLINE REAL OF(sharp_terms)(REAL x, REAL threshold) {
+    const REAL smooth = OF(softplus)(x);
+    return x > threshold ? x : smooth;
+}
+
+static FG_INLINE REAL OF(sharp_pull)(REAL t, REAL x, REAL threshold) {
+    const REAL below = t * OF(sigmoid)(x);
+    return x > threshold ? t : below;
+}
+
+/* The derivative of the logistic function, from what has the digits in both tails. */
+static FG_INLINE REAL OF(expit_pull)(REAL t, REAL x) {
+    const REAL e = OF(tail)(x), q = 1 / (1 + e);
+    return t * (e * q * q);
+}
 
 static FG_INLINE REAL OF(logsigmoid)(REAL x) { return -OF(softplus)(-x); }
 
 static FG_INLINE REAL OF(silu)(REAL x) { return x * OF(sigmoid)(x); }
 
-static FG_INLINE REAL OF(silu_slope)(REAL x) {
+static FG_INLINE REAL OF(silu_pull)(REAL t, REAL x) {
     const REAL e = OF(tail)(x), q = 1 / (1 + e);
-    const REAL s = (x < 0 ? e : 1) * q, t = (x < 0 ? 1 : e) * q;
-    return s * (1 + x * t);
+    const REAL s = (x < 0 ? e : 1) * q, c = (x < 0 ? 1 : e) * q;
+    return t * (s * (1 + x * c));
 }
 
 static FG_INLINE REAL OF(mish)(REAL x) {
@@ -153,11 +168,11 @@ static FG_INLINE REAL OF(mish)(REAL x) {
     return x * (above / below);
 }
 
-static FG_INLINE REAL OF(mish_slope)(REAL x) {
+static FG_INLINE REAL OF(mish_pull)(REAL t, REAL x) {
     const REAL e = OF(tail)(x);
     const REAL above = x < 0 ? e * (e + 2) : 1 + 2 * e, below = above + (x < 0 ? 2 : 2 * (e * e));
     const REAL q = 1 / below;
-    return above * q + x * (4 * e * (1 + e) * (x < 0 ? 1 : e) * q * q);
+    return t * (above * q + x * (4 * e * (1 + e) * (x < 0 ? 1 : e) * q * q));
 }
 
 static FG_INLINE REAL OF(elu_terms)(REAL x, REAL rise, REAL fall, REAL rate) {
@@ -165,18 +180,49 @@ static FG_INLINE REAL OF(elu_terms)(REAL x, REAL rise, REAL fall, REAL rate) {
     return x > 0 ? above : below;
 }
 
-static FG_INLINE REAL OF(elu_slope)(REAL x, REAL rise, REAL fall, REAL rate) {
-    const REAL below = fall * OF(exp)(rate * x);
-    return x > 0 ? rise : below;
-}
+static FG_INLINE REAL OF(elu_pull)(REAL t, REAL out, REAL rise, REAL fall) { return t * (out > 0 ? rise : out + fall); }
 
 static FG_INLINE REAL OF(logistic_loss)(REAL x, REAL y) { return (x > 0 ? 1 - y : -y) * x + OF(log1p)(OF(tail)(x)); }
 
-static FG_INLINE REAL OF(logistic_slope)(REAL x, REAL y) {
+static FG_INLINE REAL OF(logistic_pull)(REAL t, REAL x, REAL y) {
     const REAL e = OF(tail)(x), q = 1 / (1 + e);
-    const REAL s = (x < 0 ? e : 1) * q, t = (x < 0 ? 1 : e) * q;
-    return (1 - y) * s - y * t;
+    const REAL s = (x < 0 ? e : 1) * q, c = (x < 0 ? 1 : e) * q;
+    return t * ((1 - y) * s - y * c);
 }
+
+/* ---------------------------------------------------------------- lines with bends -- */
+
+static FG_INLINE REAL OF(relu)(REAL x) { return x <= 0 ? 0 : x; }
+
+static FG_INLINE REAL OF(relu_pull)(REAL t, REAL x) { return x <= 0 ? 0 : t; }
+
+static FG_INLINE REAL OF(leaky_terms)(REAL t, REAL x, REAL slope) {
+    const REAL below = t * slope;
+    return x > 0 ? t : below;
+}
+
+static FG_INLINE REAL OF(clamp)(REAL x, REAL low, REAL high) { return x <= low ? low : x >= high ? high : x; }
+
+static FG_INLINE REAL OF(gate)(REAL t, REAL x, REAL low, REAL high) { return x <= low ? 0 : x >= high ? 0 : t; }
+
+static FG_INLINE REAL OF(hardswish)(REAL x) {
+    const REAL inside = x * (x + 3) / 6;
+    return x <= -3 ? 0 : x >= 3 ? x : inside;
+}
+
+static FG_INLINE REAL OF(hardswish_pull)(REAL t, REAL x) {
+    const REAL inside = t * ((2 * x + 3) / 6);
+    return x <= -3 ? 0 : x >= 3 ? t : inside;
+}
+
+static FG_INLINE REAL OF(huber_terms)(REAL x, REAL y, REAL delta) {
+    const REAL d = x - y, inside = OF(clamp)(d, -delta, delta);
+    return inside * (d - N(0.5, 0.5f) * inside);
+}
+
+static FG_INLINE REAL OF(huber_pull)(REAL t, REAL x, REAL y, REAL delta) { return t * OF(clamp)(x - y, -delta, delta); }
+
+static FG_INLINE REAL OF(sign)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 
 /* ---------------------------------------------------------------- the normal distribution -- */
 
@@ -199,10 +245,9 @@ static FG_INLINE REAL OF(erfc)(REAL x) {
 
 /* The distribution function; exp(-x*x / 2) goes to `e`. */
 static FG_INLINE REAL OF(normal)(REAL x, REAL *e) {
-    const REAL a = OF(at_most)(OF(magnitude)(x), NORMAL_FAR), z = a * SQRT_HALF;
+    const REAL a = OF(at_most)(OF(magnitude)(x), NORMAL_FAR);
     *e = OF(exp_of_square)(a, N(-0.5, -0.5f));
-    const REAL outer = N(0.5, 0.5f) * OF(erfcx)(z) * *e, inner = N(0.5, 0.5f) - N(0.5, 0.5f) * OF(erf_near)(z);
-    const REAL tail = z < N(0.5, 0.5f) ? inner : outer, rest = 1 - tail;
+    const REAL tail = N(0.5, 0.5f) * OF(erfcx)(a * SQRT_HALF) * *e, rest = 1 - tail;
     return x < 0 ? tail : rest;
 }
 
@@ -213,10 +258,10 @@ static FG_INLINE REAL OF(ndtr)(REAL x) {
 
 static FG_INLINE REAL OF(gelu_terms)(REAL x) { return x * OF(ndtr)(x); }
 
-static FG_INLINE REAL OF(gelu_slope)(REAL x) {
+static FG_INLINE REAL OF(gelu_pull)(REAL t, REAL x) {
     REAL e;
     const REAL chance = OF(normal)(x, &e);
-    return chance + x * (N(0.3989422804014327, 0.3989422804014327f) * e);
+    return t * (chance + x * (N(0.3989422804014327, 0.3989422804014327f) * e));
 }
 
 #undef ROUNDING
@@ -227,5 +272,6 @@ static FG_INLINE REAL OF(gelu_slope)(REAL x) {
 #undef LN2_HIGH
 #undef LN2_LOW
 #undef FAR
+#undef MIDDLE
 #undef NORMAL_FAR
 #undef SQRT_HALF

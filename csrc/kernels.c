@@ -95,13 +95,8 @@ static fg_loop_fn where_loop(int dtype) {
 }
 
 fg_loop fg_kernel_find(const char *name, int dtype) {
-    fg_loop loop = {NULL, NULL, false};
-    if (strcmp(name, "where") == 0) {
-        loop.fn = where_loop(dtype);
-    } else {
-        loop.fn = fg_curve_find(name, dtype);
-    }
-    return loop;
+    if (strcmp(name, "where") == 0) return (fg_loop){where_loop(dtype), NULL, false};
+    return fg_curve_find(name, dtype);
 }
 
 /* ---------------------------------------------------------------- moving -- */

@@ -31,7 +31,7 @@
 #define FG_INLINE inline __attribute__((always_inline))
 #endif
 
-/* The loop of curves.c with that name, or NULL. */
-fg_loop_fn fg_curve_find(const char *name, int dtype);
+/* The loop of curves.c with that name; {NULL} if there is none. */
+fg_loop fg_curve_find(const char *name, int dtype);
 
 #endif

@@ -36,7 +36,7 @@ def test_a_loop_has_the_bits_of_its_numpy_form(op, dtype):
     x = points(dtype)
     rng = np.random.default_rng(1)
     others = [rng.permutation(x) for _ in op.operands[1:]]
-    numbers = [dtype(0.75), dtype(1.5), dtype(-0.5)][: len(others)]
+    numbers = [dtype(0.75), dtype(1.5), dtype(0.5)][: len(others)]
     with np.errstate(all="ignore"):
         for operands in ((x, *others), (x, *numbers), (x[::-3], *[y[::3] for y in others])):
             found = core.bind(op)(*[core.asarray(a) for a in operands]).numpy()

@@ -214,7 +214,7 @@ def _reverse(trace, g, out, operands, wanted):
         # a constant is given as a number: some formulas are simpler for one
         syms = [float(trace.nodes[j][1]) if trace.nodes[j][0] == "const" else Sym(trace, j) for j in indices]
         for j, grad in zip(indices, op.vjps(cotangents[i], Sym(trace, i), syms, {}, [leads[j] for j in indices])):
-            if grad is not None:
+            if grad is not None and not (type(grad) is float and grad == 0):
                 cotangents[j] = cotangents[j] + grad if j in cotangents else trace.lift(grad)
     return [cotangents.get(sym.index, 0.0) if want else None for sym, want in zip(operands, wanted)]
 

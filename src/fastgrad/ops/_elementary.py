@@ -5,13 +5,14 @@ vector instructions of the loops in C; and they are made of operations that IEEE
 
 `exp` is reduced by multiples of log 2 (Muller, Elementary functions, 3rd edition, section 11.1); `log1p` is Tang's by
 s = f / (2 + f), as in FreeBSD's s_log1p.c; `erf` near 0 is a polynomial, and elsewhere exp(-x*x) times a polynomial of
-(x - 4) / (x + 4), after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of
+(x - m) / (x + m), after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of
 computation 36, 1981. The coefficients are Chebyshev interpolants computed with 60 digits.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,25 +21,25 @@ import numpy as np
 class _Numbers(NamedTuple):
     """The numbers of one precision; polynomials by rising powers."""
 
-    least: Any  # exp of it is 0, and that of its negative infinite
+    least: Any  # exp of it is 0
     flat: Any  # expm1 of less is -1
     log2e: Any
     ln2_high: Any
     ln2_low: Any
-    steps: Any  # 2 to this power, and one over it, are far from the ends
     exp: tuple  # of (exp(r) - 1 - r) / r**2
     log1p: tuple  # of (log((1 + s) / (1 - s)) / s - 2) / s**2, by s**2
     splitter: Any
     far: Any  # beyond it exp(-x*x) is 0
     normal_far: Any  # and exp(-x*x / 2)
     erf: tuple  # of erf(x) / x - 1, by x*x
-    erfcx: tuple  # of (x + 4) exp(x*x) erfc(x), by (x - 4) / (x + 4)
+    middle: Any  # m of the next
+    erfcx: tuple  # of (x + m) exp(x*x) erfc(x), by (x - m) / (x + m)
 
 
 # fmt: off
 _DOUBLE = _Numbers(
     least=-750.0, flat=-40.0, log2e=1.4426950408889634, ln2_high=0.6931471803691238, ln2_low=1.9082149292705877e-10,
-    steps=1000.0, splitter=134217729.0, far=28.0, normal_far=40.0,
+    splitter=134217729.0, far=28.0, normal_far=40.0,
     exp=(0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
          0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
          2.510038549551032e-08),
@@ -48,6 +49,7 @@ _DOUBLE = _Numbers(
     erf=(0.1283791670955126, -0.37612638903183715, 0.11283791670952596, -0.026866170644428485, 0.005223977615420539,
          -0.0008548326188759752, 0.00012055289567541706, -1.4924196305569603e-05, 1.6430684179741352e-06,
          -1.5940066854660156e-07, 1.1472499701089409e-08),
+    middle=4.0,
     erfcx=(1.095995661000491, -0.976548729080882, 0.7732087022652453, -0.540853831313232, 0.3308515878775732,
            -0.17401093724020053, 0.07638151491851647, -0.026370053333114825, 0.006112055557500744,
            -0.0002809589581115879, -0.0004550520850287462, 0.00017681347792436317, -3.637368094617784e-06,
@@ -57,14 +59,15 @@ _DOUBLE = _Numbers(
 )
 _SINGLE = _Numbers(
     least=-105.0, flat=-20.0, log2e=1.4426950216293335, ln2_high=0.693359375, ln2_low=-0.00021219444170128554,
-    steps=100.0, splitter=4097.0, far=11.0, normal_far=16.0,
+    splitter=4097.0, far=11.0, normal_far=16.0,
     exp=(0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295),
     log1p=(0.6666666865348816, 0.3999970555305481, 0.28592365980148315, 0.21706460416316986, 0.2322492152452469),
     erf=(0.12837916612625122, -0.3761261999607086, 0.11283386498689651, -0.026835113763809204, 0.005115332081913948,
          -0.0006756479851901531),
-    erfcx=(1.0959956645965576, -0.9765487313270569, 0.7732088565826416, -0.5408527851104736, 0.3308489918708801,
-           -0.17402739822864532, 0.076384037733078, -0.02627597376704216, 0.00620698556303978, -0.00042178534204140306,
-           -0.0007712635560892522),
+    middle=3.0,
+    erfcx=(1.0740069150924683, -0.8833944797515869, 0.5902284979820251, -0.31046634912490845, 0.11952690780162811,
+           -0.026838794350624084, -0.001217948622070253, 0.0030821708496659994, -0.0004936284385621548,
+           -0.00033186282962560654),
 )
 # fmt: on
 
@@ -78,6 +81,9 @@ def _numbers(x):
 
 
 def _polynomial(coefficients, x):
+    """Horner's way; a long one even and odd powers by themselves."""
+    if len(coefficients) > 6:
+        return _polynomial(coefficients[::2], x * x) + x * _polynomial(coefficients[1::2], x * x)
     total = coefficients[-1]
     for c in coefficients[-2::-1]:
         total = total * x + c
@@ -87,7 +93,7 @@ def _polynomial(coefficients, x):
 def _select(condition, x, y):
     """np.where with numbers of the dtype of whatever array there is."""
     dtype = getattr(x, "dtype", None) or y.dtype
-    return np.where(condition, dtype.type(x), dtype.type(y))
+    return np.where(condition, np.asarray(x, dtype), np.asarray(y, dtype))
 
 
 def _at_least(x, low):
@@ -113,21 +119,15 @@ def _exp_of_two(high, low, n):
     return _power_of_2(1 + (r + r * r * _polynomial(n.exp, r)), k)
 
 
-def exp(x):
+def _expm1(x):
+    """exp(x) - 1, for x <= 0."""
     n = _numbers(x)
-    return _exp_of_two(_at_most(_at_least(x, n.least), -n.least), 0, n)
-
-
-def expm1(x):
-    n = _numbers(x)
-    y = _at_most(_at_least(x, n.flat), -n.least)
+    y = _at_most(_at_least(x, n.flat), 0)
     k = np.rint(y * n.log2e)
     r = (y - k * n.ln2_high) - k * n.ln2_low
     part = r + r * r * _polynomial(n.exp, r)
-    most = _at_most(k, n.steps)
-    scale, rest = _power_of_2(x.dtype.type(1), most), k - most
-    out = _power_of_2(scale * part + (scale - _power_of_2(x.dtype.type(1), -rest)), rest)
-    return np.where(x == 0, x, out)  # which has a sign
+    scale = _power_of_2(x.dtype.type(1), k)
+    return np.where(x == 0, x, scale * part + (scale - 1))  # 0 has a sign
 
 
 def _log1p(x):
@@ -147,8 +147,9 @@ def _exp_of_square(x, factor):
 
 def _erfcx(x):
     """exp(x*x) * erfc(x), for x >= 0."""
-    q = 1 / (x + 4)
-    return _polynomial(_numbers(x).erfcx, (x - 4) * q) * q
+    n = _numbers(x)
+    q = 1 / (x + n.middle)
+    return _polynomial(n.erfcx, (x - n.middle) * q) * q
 
 
 def _tail(x):
@@ -165,6 +166,7 @@ def _two_tails(x):
 
 
 # ---------------------------------------------------------------- the functions
+# What is called a pull takes a cotangent t first, and gives that of the function's operand.
 
 
 def sigmoid(x):
@@ -172,8 +174,30 @@ def sigmoid(x):
     return _select(x < 0, e, 1) / (1 + e)
 
 
+def sigmoid_pull(t, out):
+    return t * (out * (1 - out))
+
+
 def softplus(x):
     return _at_least(x, 0) + _log1p(_tail(x))
+
+
+def softplus_pull(t, x):
+    return t * sigmoid(x)
+
+
+def sharp_terms(x, threshold):
+    return np.where(x > threshold, x, softplus(x))
+
+
+def sharp_pull(t, x, threshold):
+    return np.where(x > threshold, t, t * sigmoid(x))
+
+
+def expit_pull(t, x):
+    e = _tail(x)
+    q = 1 / (1 + e)
+    return t * (e * q * q)
 
 
 def logsigmoid(x):
@@ -184,9 +208,9 @@ def silu(x):
     return x * sigmoid(x)
 
 
-def silu_slope(x):
-    s, t = _two_tails(x)
-    return s * (1 + x * t)
+def silu_pull(t, x):
+    s, c = _two_tails(x)
+    return t * (s * (1 + x * c))
 
 
 def _mish_parts(x):
@@ -201,27 +225,69 @@ def mish(x):
     return x * (above / below)
 
 
-def mish_slope(x):
+def mish_pull(t, x):
     e, above, below = _mish_parts(x)
     q = 1 / below
-    return above * q + x * (4 * e * (1 + e) * _select(x < 0, 1, e) * q * q)
+    return t * (above * q + x * (4 * e * (1 + e) * _select(x < 0, 1, e) * q * q))
 
 
 def elu_terms(x, rise, fall, rate):
-    return np.where(x > 0, rise * x, fall * expm1(rate * x))
+    return np.where(x > 0, rise * x, fall * _expm1(rate * x))
 
 
-def elu_slope(x, rise, fall, rate):
-    return _select(x > 0, rise, fall * exp(rate * x))
+def elu_pull(t, out, rise, fall):
+    return t * np.where(out > 0, rise, out + fall)
 
 
 def logistic_loss(x, y):
     return _select(x > 0, 1 - y, -y) * x + _log1p(_tail(x))
 
 
-def logistic_slope(x, y):
-    s, t = _two_tails(x)
-    return (1 - y) * s - y * t
+def logistic_pull(t, x, y):
+    s, c = _two_tails(x)
+    return t * ((1 - y) * s - y * c)
+
+
+def relu(x):
+    return _select(x <= 0, 0, x)
+
+
+def relu_pull(t, x):
+    return _select(x <= 0, 0, t)
+
+
+def leaky_terms(t, x, slope):
+    return np.where(x > 0, t, t * slope)
+
+
+def clamp(x, low, high):
+    return np.where(x <= low, low, np.where(x >= high, high, x))
+
+
+def gate(t, x, low, high):
+    return _select((x <= low) | (x >= high), 0, t)
+
+
+def hardswish(x):
+    return _select(x <= -3, 0, np.where(x >= 3, x, x * (x + 3) / 6))
+
+
+def hardswish_pull(t, x):
+    return _select(x <= -3, 0, np.where(x >= 3, t, t * ((2 * x + 3) / 6)))
+
+
+def huber_terms(x, y, delta):
+    d = x - y
+    inside = clamp(d, -delta, delta)
+    return inside * (d - 0.5 * inside)
+
+
+def huber_pull(t, x, y, delta):
+    return t * clamp(x - y, -delta, delta)
+
+
+def sign(x):
+    return np.sign(x)
 
 
 def _erf_near(x):
@@ -233,10 +299,7 @@ def _normal(x):
     """The distribution function of the standard normal distribution, and its density times sqrt(2 * pi)."""
     a = _at_most(np.abs(x), _numbers(x).normal_far)
     e = _exp_of_square(a, -0.5)
-    z = a * SQRT_HALF
-    tail = 0.5 * _erfcx(z) * e
-    near = 0.5 * _erf_near(z)
-    tail = np.where(z < 0.5, 0.5 - near, tail)
+    tail = 0.5 * _erfcx(a * SQRT_HALF) * e
     return np.where(x < 0, tail, 1 - tail), e
 
 
@@ -260,16 +323,22 @@ def gelu_terms(x):
     return x * ndtr(x)
 
 
-def gelu_slope(x):
+def gelu_pull(t, x):
     chance, e = _normal(x)
-    return chance + x * (_DENSITY_AT_0 * e)
+    return t * (chance + x * (_DENSITY_AT_0 * e))
 
 
 # ---------------------------------------------------------------- rows
 
 
-def curve(function, general):
-    """The forward of a row: of single and double precision `function`, of any other dtype `general`."""
+def curve(function, general=None):
+    """The forward of a row: of single and double precision `function`, of any other dtype `general`.
+
+    Without that other real numbers are `function`'s too, and complex ones an error.
+    """
+
+    if general is None:
+        general = partial(_of_real, function)
 
     def forward(*operands):
         dtype = np.result_type(*operands)
@@ -280,3 +349,10 @@ def curve(function, general):
             return function(*[np.asarray(x, native) for x in operands])
 
     return forward
+
+
+def _of_real(function, *operands):
+    dtype = np.result_type(*operands)
+    if dtype.kind not in "fiub":
+        raise TypeError(f"{function.__name__}: takes real numbers, not {dtype}")
+    return function(*operands)

@@ -21,10 +21,39 @@ _GRAD_NAMES = {
 
 #: The loops of csrc, and how many operands each takes.
 LOOPS = {
-    "where": 3, "sigmoid": 1, "softplus": 1, "logsigmoid": 1, "silu": 1, "silu_slope": 1, "mish": 1, "mish_slope": 1,
-    "erf": 1, "erfc": 1, "ndtr": 1, "gelu_terms": 1, "gelu_slope": 1, "logistic_loss": 2, "logistic_slope": 2,
-    "elu_terms": 4, "elu_slope": 4,
-}  # fmt: skip
+    "where": 3,
+    "sigmoid": 1,
+    "softplus": 1,
+    "logsigmoid": 1,
+    "silu": 1,
+    "mish": 1,
+    "erf": 1,
+    "erfc": 1,
+    "ndtr": 1,
+    "gelu_terms": 1,
+    "relu": 1,
+    "hardswish": 1,
+    "sign": 1,
+    "sigmoid_pull": 2,
+    "softplus_pull": 2,
+    "expit_pull": 2,
+    "silu_pull": 2,
+    "mish_pull": 2,
+    "gelu_pull": 2,
+    "logistic_loss": 2,
+    "relu_pull": 2,
+    "hardswish_pull": 2,
+    "logistic_pull": 3,
+    "leaky_terms": 3,
+    "clamp": 3,
+    "huber_terms": 3,
+    "elu_terms": 4,
+    "sharp_terms": 2,
+    "sharp_pull": 3,
+    "elu_pull": 4,
+    "gate": 4,
+    "huber_pull": 4,
+}
 
 DERIVED = "derived"  # the default of `vjp=`: derive it from the expression in `fn`
 

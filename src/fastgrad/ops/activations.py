@@ -16,8 +16,8 @@ from ._doc import describe
 from ._doc import doc as _doc_of
 from ._elementary import curve
 from ._row import case, register
-from .composites import sigmoid, softplus
-from .elementwise import abs, tanh, where
+from .composites import sigmoid, softplus, softplus_pull
+from .elementwise import abs, expm1, tanh, where
 
 _op = partial(register, module="fastgrad.nn.functional")
 describe({
@@ -43,41 +43,57 @@ def _elu_terms(x, rise, fall, rate):
     return np.where(x > 0, rise * x, fall * np.expm1(rate * np.minimum(x, 0)))
 
 
-def _elu_slope(x, rise, fall, rate):
-    return np.where(x > 0, rise, fall * np.exp(rate * np.minimum(x, 0)))
+def _elu_dx(g, out, x, rise, fall, rate):
+    """From the result, whose sign tells that of x if both factors are positive."""
+    if all(type(number) is float for number in (rise, fall, rate)) and rate == 1 and rise > 0 and fall > 0:
+        return elu_pull(g, out, rise, fall)
+    return g * where(x > 0, rise, rate * (out + fall))
 
 
-def _mish_slope(x):
-    t, s = np.tanh(softplus.fn(x)), sigmoid.fn(x)
-    return t + x * ((1 - t * t) * s)
+def _mish_pull(t, x):
+    h, s = np.tanh(softplus.fn(x)), sigmoid.fn(x)
+    return t * (h + x * ((1 - h * h) * s))
 
 
-def _mish_slope_dx(g, out, x):
-    t, s = tanh(softplus(x)), sigmoid(x)
-    return g * ((1 - t * t) * s * (2 + x * (1 - s - 2 * t * s)))
+def _mish_pull_dx(g, out, t, x):
+    h, s = tanh(softplus(x)), sigmoid(x)
+    return g * (t * ((1 - h * h) * s * (2 + x * (1 - s - 2 * h * s))))
 
 
 def _celu(x, alpha=1.0):
     if alpha == 0:
         raise ZeroDivisionError("celu: alpha must not be 0")
+    if alpha < 0:  # the exponential grows: what it is given is cut off where it does not count
+        return where(x > 0, x, alpha * expm1(where(x > 0, 0, x) / alpha))
     return elu_terms(x, 1.0, alpha, 1.0 / alpha)
 
 
 def _hardtanh(x, min_val=-1.0, max_val=1.0):
     if min_val > max_val:
         raise ValueError(f"hardtanh: min_val is {min_val}, which is above max_val, {max_val}")
-    return where(x <= min_val, min_val, where(x >= max_val, max_val, x))
+    return clamp(x, min_val, max_val)
 
 
-def _hardswish(input):
-    inside = where((input <= -3) | (input >= 3), 0, input)
-    return where(input <= -3, 0, where(input >= 3, input, inside * (inside + 3) / 6))
+def _other_hardswish(x):
+    return np.where(x <= -3, 0, np.where(x >= 3, x, x * (x + 3) / 6))
 
 
-def _softplus(x, beta=1.0, threshold=20.0):
-    z = x if beta == 1.0 else x * beta
-    smooth = softplus(z)
-    return where(z > threshold, x, smooth if beta == 1.0 else smooth / beta)
+def _other_hardswish_pull(t, x):
+    return np.where(x <= -3, 0, np.where(x >= 3, t, t * ((2 * x + 3) / 6)))
+
+
+def _sharp_softplus(x, beta, threshold):
+    if beta == 1.0:
+        return sharp_terms(x, threshold)
+    return where(x * beta > threshold, x, softplus(x * beta) / beta)
+
+
+def _sharp_terms(x, threshold):
+    return np.where(x > threshold, x, softplus.fn(x))
+
+
+def _sharp_pull(t, x, threshold):
+    return np.where(x > threshold, t, t * sigmoid.fn(x))
 
 
 def _softshrink(x, lambd=0.5):
@@ -87,11 +103,34 @@ def _softshrink(x, lambd=0.5):
 
 
 _WITH = [case((2, 3)), case(()), case((0, 2))]
+_PULLS = [case((2, 3), (2, 3), 1.5, 0.5), case((), (), 1.0, 1.0), case((0, 2), (0, 2), 1.0, 1.0)]
 _RATES = [case((2, 3), 1.5, 0.5, 2.0), case((), 1.0, 1.0, 1.0), case((0, 2), 1.0, 1.0, 1.0)]
 
 # fmt: off
+leaky_terms = _op(
+    "leaky_terms", curve(_elementary.leaky_terms, _elementary.leaky_terms), "t, x, slope", loop="leaky_terms",
+    vjp=(lambda g, out, t, x, slope: leaky_terms(g, x, slope),
+         lambda g, out, t, x, slope: 0.0,
+         lambda g, out, t, x, slope: where(x > 0, 0.0, g * t)),
+    doc="t where x is positive, slope * t elsewhere.")
+clamp = _op(
+    "clamp", curve(_elementary.clamp, _elementary.clamp), "x, low, high", loop="clamp",
+    vjp=(lambda g, out, x, low, high: gate(g, x, low, high),
+         lambda g, out, x, low, high: where(x <= low, g, 0.0),
+         lambda g, out, x, low, high: where((x > low) & (x >= high), g, 0.0)),
+    near=((-2, 2), (-1.2, -0.8), (0.8, 1.2)), kinks=[((-1.0, -1.0, 1.0), (0.0, 1.0, 0.0)), ((_NAN, -1.0, 1.0), (1.0, 0.0, 0.0))],
+    doc="x, but at least low and at most high; at the bounds themselves x gets no gradient.")
+gate = _op(
+    "gate", curve(_elementary.gate, lambda t, x, low, high: np.where((x <= low) | (x >= high), 0, t)), "t, x, low, high",
+    vjp=(lambda g, out, t, x, low, high: gate(g, x, low, high),
+         lambda g, out, t, x, low, high: 0.0,
+         lambda g, out, t, x, low, high: 0.0,
+         lambda g, out, t, x, low, high: 0.0),
+    near=((-2, 2), (-2, 2), (-1.2, -0.8), (0.8, 1.2)), loop="gate",
+    cases=[case((2, 3), (2, 3), -1.0, 1.0), case((), (), -1.0, 1.0), case((0, 2), (0, 2), -1.0, 1.0)],
+    doc="t where x is between low and high, 0 elsewhere: the vjp of clamp.")
 leaky_relu = _op(
-    "leaky_relu", lambda input, negative_slope=0.01: where(input > 0, input, input * negative_slope),
+    "leaky_relu", lambda input, negative_slope=0.01: leaky_terms(input, input, negative_slope),
     "input; negative_slope=0.01",
     cases=[*_WITH, case((3,), negative_slope=-0.5)], kinks=[((0.0,), (0.01,)), ((2.0,), (1.0,))],
     doc=_doc("x where it is positive, negative_slope times x elsewhere.", "leaky_relu([-1., 2.])", "tensor([-0.01,  2.  ])"))
@@ -103,20 +142,21 @@ elu = _op(
              "(ELUs), arXiv:1511.07289."))
 elu_terms = _op(
     "elu_terms", curve(_elementary.elu_terms, _elu_terms), "x, rise, fall, rate", loop="elu_terms",
-    vjp=(lambda g, out, x, rise, fall, rate: g * elu_slope(x, rise, fall * rate, rate),
+    near=((-2, 2), (0.5, 2), (0.5, 2), (0.5, 2)),
+    vjp=(_elu_dx,
          lambda g, out, x, rise, fall, rate: where(x > 0, g * x, 0.0),
          lambda g, out, x, rise, fall, rate: g * elu_terms(x, 0.0, 1.0, rate),
-         lambda g, out, x, rise, fall, rate: g * x * elu_slope(x, 0.0, fall, rate)),
+         lambda g, out, x, rise, fall, rate: g * where(x > 0, 0.0, x * (out + fall))),
     cases=_RATES, kinks=[((0.0, 2.0, 1.0, 1.0), (1.0, 0.0, 0.0, 0.0))],
-    doc="rise * x where x is positive, fall * (exp(rate * x) - 1) elsewhere.")
-elu_slope = _op(
-    "elu_slope", curve(_elementary.elu_slope, _elu_slope), "x, rise, fall, rate", loop="elu_slope",
-    vjp=(lambda g, out, x, rise, fall, rate: g * where(x > 0, 0.0, rate * out),
-         lambda g, out, x, rise, fall, rate: where(x > 0, g, 0.0),
-         lambda g, out, x, rise, fall, rate: g * elu_slope(x, 0.0, 1.0, rate),
-         lambda g, out, x, rise, fall, rate: g * where(x > 0, 0.0, x * out)),
-    cases=_RATES,
-    doc="rise where x is positive, fall * exp(rate * x) elsewhere: the derivative of elu_terms.")
+    doc="rise * x where x is positive, fall * (exp(rate * x) - 1) elsewhere, for a rate that is positive.")
+elu_pull = _op(
+    "elu_pull", curve(_elementary.elu_pull, _elementary.elu_pull), "t, y, rise, fall", loop="elu_pull",
+    vjp=(lambda g, out, t, y, rise, fall: elu_pull(g, y, rise, fall),
+         lambda g, out, t, y, rise, fall: where(y > 0, 0.0, g * t),
+         lambda g, out, t, y, rise, fall: where(y > 0, g * t, 0.0),
+         lambda g, out, t, y, rise, fall: where(y > 0, 0.0, g * t)),
+    cases=_PULLS,
+    doc="The vjp of elu_terms, for a rate of 1, from its result y.")
 selu = _op(
     "selu", lambda input: elu_terms(input, SELU_SCALE, SELU_ALPHA * SELU_SCALE, 1.0), "input",
     kinks=[((0.0,), (SELU_ALPHA * SELU_SCALE,)), ((1000.0,), (SELU_SCALE,))],
@@ -138,29 +178,35 @@ relu6 = _op(
     kinks=[((0.0,), (0.0,)), ((6.0,), (0.0,)), ((3.0,), (1.0,))],
     doc=_doc("x, but at least 0 and at most 6.", "relu6([-1., 3., 9.])", "tensor([0., 3., 6.])"))
 hardsigmoid = _op(
-    "hardsigmoid", lambda input: where(input <= -3, 0, where(input >= 3, 1, (input + 3) / 6)), "input", near=(-5, 5),
+    "hardsigmoid", lambda input: (clamp(input, -3.0, 3.0) + 3) / 6, "input", near=(-5, 5),
     kinks=[((-3.0,), (0.0,)), ((3.0,), (0.0,)), ((0.0,), (1 / 6,))],
     doc=_doc("(x + 3) / 6, but at least 0 and at most 1.", "hardsigmoid([-9., 0., 9.])", "tensor([0. , 0.5, 1. ])"))
 hardswish = _op(
-    "hardswish", _hardswish, "input",
+    "hardswish", curve(_elementary.hardswish, _other_hardswish), "input", loop="hardswish",
+    vjp=lambda g, out, input: hardswish_pull(g, input),
     near=(-5, 5), kinks=[((-3.0,), (0.0,)), ((3.0,), (1.0,)), ((0.0,), (0.5,)), ((-_INF,), (0.0,)), ((_INF,), (1.0,))],
     doc=_doc("x * hardsigmoid(x).", "hardswish([-9., 3., 9.])", "tensor([0., 3., 9.])",
              "Howard et al., Searching for MobileNetV3, arXiv:1905.02244."))
+hardswish_pull = _op(
+    "hardswish_pull", curve(_elementary.hardswish_pull, _other_hardswish_pull), "t, x", loop="hardswish_pull",
+    vjp=(lambda g, out, t, x: hardswish_pull(g, x), lambda g, out, t, x: gate(g * t, x, -3.0, 3.0) / 3),
+    doc="The vjp of hardswish.")
 mish = _op(
     "mish", curve(_elementary.mish, lambda input: input * np.tanh(softplus.fn(input))), "input",
-    vjp=lambda g, out, input: g * mish_slope(input), loop="mish",
+    vjp=lambda g, out, input: mish_pull(g, input), loop="mish",
     kinks=[((1000.0,), (1.0,)), ((-1000.0,), (0.0,))],
     doc=_doc("x * tanh(softplus(x)).", "mish([0., 1000.])", "tensor([   0., 1000.])",
              "Misra, Mish: a self regularized non-monotonic activation function, arXiv:1908.08681."))
-mish_slope = _op(
-    "mish_slope", curve(_elementary.mish_slope, _mish_slope), "x", vjp=_mish_slope_dx, loop="mish_slope",
-    doc="The derivative of mish.")
+mish_pull = _op(
+    "mish_pull", curve(_elementary.mish_pull, _mish_pull), "t, x", loop="mish_pull",
+    vjp=(lambda g, out, t, x: mish_pull(g, x), _mish_pull_dx),
+    doc="The vjp of mish.")
 softsign = _op(
     "softsign", lambda input: input / (1 + abs(input)), "input", kinks=[((0.0,), (1.0,))],
     doc=_doc("x / (1 + abs(x)).", "softsign([-1., 1.])", "tensor([-0.5,  0.5])"))
 logsigmoid = _op(
     "logsigmoid", curve(_elementary.logsigmoid, lambda input: -softplus.fn(-input)), "input",
-    vjp=lambda g, out, input: g * sigmoid(-input), loop="logsigmoid", kinks=[((0.0,), (0.5,)), ((-1000.0,), (1.0,))],
+    vjp=lambda g, out, input: softplus_pull(g, -input), loop="logsigmoid", kinks=[((0.0,), (0.5,)), ((-1000.0,), (1.0,))],
     doc=_doc("log(sigmoid(x)), without overflow.", "logsigmoid([-1000., 1000.])", "tensor([-1000.,    -0.])"))
 tanhshrink = _op(
     "tanhshrink", lambda input: input - tanh(input), "input",
@@ -178,12 +224,24 @@ threshold = _op(
     "threshold", lambda input, threshold, value: where(input <= threshold, value, input), "input; threshold, value",
     cases=[case((2, 3), threshold=0.5, value=-1.0), case((), threshold=0.0, value=2.0)],
     doc=_doc("x where it is above the threshold, a value elsewhere.", "threshold([0., 2.], 1., 5.)", "tensor([5., 2.])"))
+sharp_terms = _op(
+    "sharp_terms", curve(_elementary.sharp_terms, _sharp_terms), "x, threshold", loop="sharp_terms",
+    near=((-2, 2), (3, 4)),
+    vjp=(lambda g, out, x, threshold: sharp_pull(g, x, threshold), lambda g, out, x, threshold: 0.0),
+    doc="softplus, and x itself above the threshold.")
+sharp_pull = _op(
+    "sharp_pull", curve(_elementary.sharp_pull, _sharp_pull), "t, x, threshold", loop="sharp_pull",
+    near=((-2, 2), (-2, 2), (3, 4)),
+    vjp=(lambda g, out, t, x, threshold: sharp_pull(g, x, threshold),
+         lambda g, out, t, x, threshold: g * where(x > threshold, 0.0, t * (sigmoid(x) * sigmoid(-x))),
+         lambda g, out, t, x, threshold: 0.0),
+    doc="The vjp of sharp_terms.")
 sharp_softplus = _op(
-    "sharp_softplus", lambda x, beta, threshold: _softplus(x, beta, threshold), "x; beta=1.0, threshold=20.0",
+    "sharp_softplus", _sharp_softplus, "x; beta=1.0, threshold=20.0",
     cases=[*_WITH, case((3,), beta=2.0, threshold=1.0), case((3,), beta=0.5)],
     doc="log(1 + exp(beta * x)) / beta, and x itself where beta * x is above the threshold.")
 prelu_terms = _op(
-    "prelu_terms", lambda x, w: where(x > 0, x, x * w), "x, w", near=((-2, 2), (0.1, 0.9)),
+    "prelu_terms", lambda x, w: leaky_terms(x, x, w), "x, w", near=((-2, 2), (0.1, 0.9)),
     kinks=[((0.0, 0.5), (0.5, 0.0))],
     doc="x where it is positive, w times x elsewhere.")
 glu_terms = _op(

@@ -16,7 +16,7 @@ from ._doc import doc as _doc
 from ._elementary import curve
 from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import erf, exp, log, square, where
+from .elementwise import erf, exp, log, square
 from .reductions import mean, peak, sum
 
 SQRT_HALF = math.sqrt(0.5)
@@ -35,9 +35,9 @@ def _sigmoid(x):
     return a / (a + b)
 
 
-def _silu_slope(x):
+def _silu_pull(t, x):
     s = _sigmoid(x)
-    return s * (1 + x * (1 - s))
+    return t * (s * (1 + x * (1 - s)))
 
 
 def _softplus(x):
@@ -50,8 +50,8 @@ def _logistic_loss(x, y):
     return y * _softplus(-x) + (1 - y) * _softplus(x)
 
 
-def _logistic_slope(x, y):
-    return (1 - y) * _sigmoid(x) - y * _sigmoid(-x)
+def _logistic_pull(t, x, y):
+    return t * ((1 - y) * _sigmoid(x) - y * _sigmoid(-x))
 
 
 def _normal(x):
@@ -65,9 +65,9 @@ def _density(x):
 # Formulas.
 
 
-def _silu_slope_dx(g, out, x):
-    s, t = sigmoid(x), sigmoid(-x)
-    return g * (s * t * (2 + x * (t - s)))
+def _silu_pull_dx(g, out, t, x):
+    s, c = sigmoid(x), sigmoid(-x)
+    return g * (t * (s * c * (2 + x * (c - s))))
 
 
 def _gelu(x, approximate="none"):
@@ -136,43 +136,57 @@ def _bce_with_logits(x, y, reduction="mean"):
 
 
 # fmt: off
-sigmoid = _op("sigmoid", curve(_elementary.sigmoid, _sigmoid), "x", vjp=lambda g, out, x: g * (out * (1 - out)),
+sigmoid = _op("sigmoid", curve(_elementary.sigmoid, _sigmoid), "x", vjp=lambda g, out, x: sigmoid_pull(g, out),
               loop="sigmoid", kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
               doc=_doc("1 / (1 + exp(-x)), exact in both tails.", "sigmoid([-1000., 0., 1000.])",
                        "tensor([0. , 0.5, 1. ])", "Within 2 units in the last place."))
-relu = _op("relu", lambda x: where(x <= 0, 0, x), "x",
+sigmoid_pull = _op("sigmoid_pull", curve(_elementary.sigmoid_pull, _elementary.sigmoid_pull), "t, y",
+                   vjp=(lambda g, out, t, y: sigmoid_pull(g, y), lambda g, out, t, y: g * (t * (1 - 2 * y))),
+                   loop="sigmoid_pull", doc="The vjp of sigmoid, from its result y.")
+relu = _op("relu", curve(_elementary.relu, lambda x: np.where(x <= 0, 0, x)), "x", loop="relu",
+           vjp=lambda g, out, x: relu_pull(g, x),
            kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((math.nan,), (1.0,))],
            doc=_doc("The positive part of x.", "relu([-1., 0., 2.])", "tensor([0., 0., 2.])",
                     "The gradient is 0 at 0."))
-softplus = _op("softplus", curve(_elementary.softplus, _softplus), "x", vjp=lambda g, out, x: g * sigmoid(x),
+relu_pull = _op("relu_pull", curve(_elementary.relu_pull, lambda t, x: np.where(x <= 0, 0, t)), "t, x",
+                vjp=(lambda g, out, t, x: relu_pull(g, x), lambda g, out, t, x: 0.0),
+                loop="relu_pull", doc="The vjp of relu: t, and 0 where x is not positive.")
+softplus = _op("softplus", curve(_elementary.softplus, _softplus), "x", vjp=lambda g, out, x: softplus_pull(g, x),
                loop="softplus", kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
                doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])",
                         "Within 2 units in the last place."))
-silu = _op("silu", curve(_elementary.silu, lambda x: x * _sigmoid(x)), "x", vjp=lambda g, out, x: g * silu_slope(x),
+softplus_pull = _op("softplus_pull", curve(_elementary.softplus_pull, lambda t, x: t * _sigmoid(x)), "t, x",
+                    vjp=(lambda g, out, t, x: softplus_pull(g, x),
+                         lambda g, out, t, x: g * (t * (sigmoid(x) * sigmoid(-x)))),
+                    loop="softplus_pull", doc="The vjp of softplus: t * sigmoid(x).")
+silu = _op("silu", curve(_elementary.silu, lambda x: x * _sigmoid(x)), "x", vjp=lambda g, out, x: silu_pull(g, x),
            loop="silu", kinks=[((0.0,), (0.5,))],
            doc=_doc("x * sigmoid(x), also called swish.", "silu([-1000., 0., 1000.])", "tensor([  -0.,    0., 1000.])"))
-silu_slope = _op("silu_slope", curve(_elementary.silu_slope, _silu_slope), "x", vjp=_silu_slope_dx, loop="silu_slope",
-                 kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
-                 doc="The derivative of silu.")
+silu_pull = _op("silu_pull", curve(_elementary.silu_pull, _silu_pull), "t, x", loop="silu_pull",
+                vjp=(lambda g, out, t, x: silu_pull(g, x), _silu_pull_dx),
+                doc="The vjp of silu.")
 gelu_terms = _op("gelu_terms", curve(_elementary.gelu_terms, lambda x: x * _normal(x)), "x",
-                 vjp=lambda g, out, x: g * gelu_slope(x), loop="gelu_terms", kinks=[((0.0,), (0.5,))],
+                 vjp=lambda g, out, x: gelu_pull(g, x), loop="gelu_terms", kinks=[((0.0,), (0.5,))],
                  doc="x times the chance that a standard normal variable is less than x.")
-gelu_slope = _op("gelu_slope", curve(_elementary.gelu_slope, lambda x: _normal(x) + x * _density(x)), "x",
-                 vjp=lambda g, out, x: g * (_density(x) * (2 - x * x)), loop="gelu_slope",
-                 doc="The derivative of gelu_terms.")
+gelu_pull = _op("gelu_pull", curve(_elementary.gelu_pull, lambda t, x: t * (_normal(x) + x * _density(x))), "t, x",
+                vjp=(lambda g, out, t, x: gelu_pull(g, x),
+                     lambda g, out, t, x: g * (t * (_density(x) * (2 - x * x)))),
+                loop="gelu_pull", doc="The vjp of gelu_terms.")
 gelu = _op("gelu", _gelu, "x; approximate='none'", kinks=[((0.0,), (0.5,))],
            cases=[case((2, 3)), case((2, 3), approximate="tanh"), case(()), case((0, 2))],
            doc=_doc("Gaussian error linear unit: x times the chance that a standard normal variable is less than x.",
                     "gelu([0., 10.])", "tensor([ 0., 10.])",
                     "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016, section 2."))
 logistic_loss = _op("logistic_loss", curve(_elementary.logistic_loss, _logistic_loss), "x, y", near=((-2, 2), (0, 1)),
-                    vjp=(lambda g, out, x, y: g * logistic_slope(x, y), lambda g, out, x, y: -(g * x)),
+                    vjp=(lambda g, out, x, y: logistic_pull(g, x, y), lambda g, out, x, y: -(g * x)),
                     loop="logistic_loss",
                     doc="Cross entropy of y under sigmoid(x).")
-logistic_slope = _op("logistic_slope", curve(_elementary.logistic_slope, _logistic_slope), "x, y",
-                     near=((-2, 2), (0, 1)), loop="logistic_slope",
-                     vjp=(lambda g, out, x, y: g * (sigmoid(x) * sigmoid(-x)), lambda g, out, x, y: -g),
-                     doc="sigmoid(x) - y, with a term for each tail, so that neither cancels.")
+logistic_pull = _op("logistic_pull", curve(_elementary.logistic_pull, _logistic_pull), "t, x, y",
+                    near=((-2, 2), (-2, 2), (0, 1)), loop="logistic_pull",
+                    vjp=(lambda g, out, t, x, y: logistic_pull(g, x, y),
+                         lambda g, out, t, x, y: g * (t * (sigmoid(x) * sigmoid(-x))),
+                         lambda g, out, t, x, y: -(g * t)),
+                    doc="t * (sigmoid(x) - y), with a term for each tail, so that neither cancels.")
 
 softmax = _op("softmax", _softmax, "x; axis=-1", rowwise=_softmax, vjp=_softmax_dx, saves="out",
               jvp=lambda tangents, out, x, axis: _softmax_dx(tangents[0], out, x, axis),  # its Jacobian is symmetric

@@ -176,7 +176,7 @@ abs          = _op("abs",          np.absolute,     "x", vjp=lambda g, out, x: g
                    jvp=_abs_jvp,
                    kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,))],
                    doc=_doc("Absolute value.", "abs([-1., 2.])", "tensor([1., 2.])", "The gradient is 0 at 0."))
-sign         = _op("sign",         np.sign,         "x", vjp=_sign_dx, holomorphic=False, near=(0.2, 2),
+sign         = _op("sign",         np.sign,         "x", vjp=_sign_dx, loop="sign", holomorphic=False, near=(0.2, 2),
                    kinks=[((0.0,), (0.0,))],
                    doc=_doc("-1, 0 or 1; of a complex number x / abs(x).", "sign([-3., 0., 2.])",
                             "tensor([-1.,  0.,  1.])"))

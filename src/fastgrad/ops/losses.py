@@ -10,10 +10,13 @@ from functools import partial
 
 import numpy as np
 
+from . import _elementary
 from ._batch import every
+from ._elementary import curve
 from ._row import case, register
+from .activations import gate
 from .composites import softplus
-from .elementwise import abs, exp, log, log1p, square, where
+from .elementwise import abs, exp, log, log1p, minimum, sign, square, where
 
 _op = partial(register, module="fastgrad.nn.functional")
 
@@ -46,17 +49,8 @@ def _chances_dy(g, out, x, y):
     return g * (log1p(-x) - log(x))
 
 
-def _huber(x, y, delta):
-    d = abs(x - y)
-    small = where(d <= delta, x - y, 0)  # what is squared must not be infinite where it does not count
-    return where(d <= delta, 0.5 * square(small), delta * (d - 0.5 * delta))
-
-
 def _smooth_l1(x, y, beta):
-    d = abs(x - y)
-    if beta == 0:
-        return d
-    return where(d < beta, 0.5 / beta * square(where(d < beta, x - y, 0)), d - 0.5 * beta)
+    return abs(x - y) if beta == 0 else huber_between(x, y, beta) / beta
 
 
 def _xlogy(y):
@@ -91,8 +85,24 @@ absolute_terms = _op(
 square_terms = _op(
     "square_terms", lambda x, y: square(x - y), "x, y",
     doc="(x - y) ** 2.")
+huber_between = _op(
+    "huber_between", curve(_elementary.huber_terms), "x, y, delta", loop="huber_terms",
+    near=((-2, 2), (-2, 2), (0.3, 1)), kinks=[((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))],
+    vjp=(lambda g, out, x, y, delta: huber_pull(g, x, y, delta),
+         lambda g, out, x, y, delta: huber_pull(-g, x, y, delta),
+         lambda g, out, x, y, delta: g * (abs(x - y) - minimum(abs(x - y), delta))),
+    doc="Half the square of x - y up to delta, and linear beyond.")
+huber_pull = _op(
+    "huber_pull", curve(_elementary.huber_pull), "t, x, y, delta", loop="huber_pull",
+    near=((-2, 2), (-2, 2), (-2, 2), (0.3, 1)), cases=[case((2, 3), (2, 3), (2, 3), 0.5), case((), (), (), 1.0)],
+    vjp=(lambda g, out, t, x, y, delta: huber_pull(g, x, y, delta),
+         lambda g, out, t, x, y, delta: gate(g * t, x - y, -delta, delta),
+         lambda g, out, t, x, y, delta: -gate(g * t, x - y, -delta, delta),
+         lambda g, out, t, x, y, delta: where(abs(x - y) >= delta, g * (t * sign(x - y)), 0.0)),
+    doc="t times x - y, cut off at delta.")
 huber_terms = _op(
-    "huber_terms", _huber, "x, y; delta=1.0", cases=[*_PAIR, case((3,), (3,), delta=0.3)], kinks=[((1.0, 1.0), (0.0, 0.0))],
+    "huber_terms", lambda x, y, delta: huber_between(x, y, delta), "x, y; delta=1.0",
+    cases=[*_PAIR, case((3,), (3,), delta=0.3)], kinks=[((1.0, 1.0), (0.0, 0.0))],
     doc="Half the square of x - y up to delta, and linear beyond.")
 smooth_l1_terms = _op(
     "smooth_l1_terms", _smooth_l1, "x, y; beta=1.0", cases=[*_PAIR, case((3,), (3,), beta=0.3), case((3,), (3,), beta=0)],

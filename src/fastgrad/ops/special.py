@@ -16,6 +16,7 @@ import numpy as np
 from . import _elementary, _scipy
 from ._doc import describe
 from ._doc import doc as _doc
+from ._elementary import curve
 from ._row import TABLE, case, register
 from ._scipy import defined as _defined
 from ._scipy import each as _each
@@ -24,6 +25,7 @@ from ._scipy import parametric as _parametric
 from ._scipy import plain as _plain
 from ._scipy import structural as _structural
 from ._scipy import whole as _whole
+from .composites import softplus_pull
 from .elementwise import LN10, TWO_OVER_SQRT_PI, exp, log, log1p, power, sign, sin, sqrt, where
 
 _own = partial(register, module=_scipy.MODULE)
@@ -378,13 +380,18 @@ kl_div = _op("kl_div", "x, y", vjp=(lambda g, out, x, y: g * log(x / y), lambda 
              near=_POSITIVE, fallback=_plain(_kl_div), kinks=[((0.0, 1.0), (-INF, 1.0)), ((1.0, 1.0), (0.0, 0.0))],
              doc=_doc("x * log(x / y) - x + y, which is convex in both.", "special.kl_div([0., 1.], 1.)",
                       "tensor([1., 0.])"))
+expit_pull = register(
+    "expit_pull", curve(_elementary.expit_pull, lambda t, x: t * (expit.fn(x) * expit.fn(-x))), "t, x",
+    vjp=(lambda g, out, t, x: expit_pull(g, x),
+         lambda g, out, t, x: g * (t * (expit(x) * expit(-x) * (expit(-x) - expit(x))))),
+    loop="expit_pull", doc="The vjp of expit.")
 expit = _own("expit", _scipy.curve("expit", _elementary.sigmoid, _plain(_elementary.sigmoid)), "x", loop="sigmoid",
-             vjp=lambda g, out, x: g * (out * expit(-x)),
+             vjp=lambda g, out, x: expit_pull(g, x),
              kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
              doc=_doc("1 / (1 + exp(-x)), the inverse of logit.", "special.expit([-1000., 0., 1000.])",
                       "tensor([0. , 0.5, 1. ])", "Within 2 units in the last place."))
 log_expit = _own("log_expit", _scipy.curve("log_expit", _elementary.logsigmoid, _plain(_elementary.logsigmoid)), "x",
-                 vjp=lambda g, out, x: g * expit(-x), loop="logsigmoid",
+                 vjp=lambda g, out, x: softplus_pull(g, -x), loop="logsigmoid",
                  kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (1.0,))],
                  doc=_doc("log(expit(x)), accurate where expit(x) is tiny.", "special.log_expit([-1000., 1000.])",
                           "tensor([-1000.,    -0.])", "Within 2 units in the last place."))
