@@ -18,9 +18,8 @@ enum {
     CACHE_BYTES = 24 * 1024,   /* what the registers of a block or of a cell may take of the L1 cache */
     BLOCK_BYTES = 48 * 1024,   /* a slab that takes more goes through in phases */
     SCRATCH_BYTES = 72 * 1024, /* on the stack: temporaries */
-    PART_BYTES = 512 * 1024,   /* what some columns of a slab may take of the L2 cache */
     COLUMNS = 64,              /* columns are taken in multiples of this: loops take the same path as for all of them */
-    WIDE = 512,                /* columns at a time where they do not fit the cache anyway */
+    WIDE = 256,                /* columns at a time, at most */
     CELL = 4096,               /* elements of a cell at most */
     SHARE = FG_GRAIN / 2,      /* elements that are worth a thread */
     TREE_PARTS = 64,           /* in which NumPy's tree is cut at most, for threads */
@@ -402,23 +401,18 @@ static void run_parts(void *context, intptr_t first, intptr_t last) {
     }
 }
 
-/* So many columns at a time that a part of all rows fits the cache, if that is not too few. */
+/* Few enough columns for a row's piece of each register to stay in the cache. More of them, so few that all rows did,
+ * would be too short to call a loop for. */
 static intptr_t choose_columns(const work *w) {
     const fg_program *p = w->p;
     const intptr_t room = cell_room(w);
-    intptr_t bytes = 1, lines = 1;
-    for (int r = 0; r < register_count(p); r++) {
-        if (p->place[r] == FG_EACH && (!is_temp(p, r) || w->full[r])) bytes += p->itemsize[r];
-        if (p->place[r] == FG_PER_ROW && is_temp(p, r)) lines += p->itemsize[r];
-    }
-    intptr_t most = CACHE_BYTES / lines < room ? CACHE_BYTES / lines : room;
-    intptr_t columns = PART_BYTES / bytes / w->n;
-    if (columns < COLUMNS) columns = WIDE;
-    if (columns > most) columns = most;
-    if (w->outer == 1 && columns > w->inner / 4) columns = w->inner / 4; /* something for each thread */
-    columns -= columns % COLUMNS;
-    if (columns < COLUMNS) columns = COLUMNS;
-    return columns < w->inner ? columns : w->inner;
+    intptr_t bytes = 1, parts;
+    for (int r = first_temp(p); r < first_output(p); r++) bytes += p->place[r] == FG_PER_ROW ? p->itemsize[r] : 0;
+    intptr_t most = CACHE_BYTES / bytes < room ? CACHE_BYTES / bytes : room;
+    if (most > WIDE) most = WIDE;
+    parts = (w->inner + most - 1) / most;
+    if (parts == 1 && w->outer == 1 && w->inner > 2 * COLUMNS) parts = 2; /* something for each thread */
+    return w->inner <= COLUMNS ? w->inner : (w->inner / parts + COLUMNS - 1) / COLUMNS * COLUMNS;
 }
 
 /* ---------------------------------------------------------------- long lines -- */
