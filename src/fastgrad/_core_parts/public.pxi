@@ -49,6 +49,10 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
                     return out
             elif row.derived and row.op.options == ():
                 return apply(row, (x,), {})
+            elif row.rowwise:
+                out = short_call(row, <Tensor>x, NULL, ())
+                if out is not None:
+                    return out
     elif names == NULL and count == 2 and row.nin == 2 and row.plain_call:
         x, y = <object>args[0], <object>args[1]
         if row.elementwise:
@@ -58,6 +62,11 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
             out = matmul(row, <Tensor>x, <Tensor>y)
             if out is not None:
                 return out
+    elif names != NULL and count == 1 and row.plain_call and is_tensor(<object>args[0]) \
+            and (row.rowwise or row.code == SUM or row.code == MEAN):
+        out = short_call(row, <Tensor>args[0], args + 1, <tuple>names)
+        if out is not None:
+            return out
     given = tuple([<object>args[i] for i in range(count)])
     if names == NULL and count == row.nin and row.elementwise and row.plain_call and are_plain(given):
         return apply(row, given, {})

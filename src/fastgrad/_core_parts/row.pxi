@@ -61,6 +61,7 @@ cdef class Formula:
     cdef unsigned int reads       # bit i: operand i
     cdef bint reads_out
     cdef bint along_rows          # some steps reduce
+    cdef bint spread              # of a rowwise row: the first result has a value for each element
 
     def __dealloc__(self):
         fg_program_free(self.compiled[0])
@@ -82,6 +83,7 @@ cdef Formula make_formula(object program, tuple operands):
     f.program = program
     f.ninputs = len(program.inputs)
     f.nresults = len(program.outputs)
+    f.spread = program.result_kind == "T"
     for op, _, _ in program.steps:
         if not op.elementwise:
             f.along_rows = True
@@ -219,6 +221,7 @@ cdef class Row:
     cdef bint saves_out
     cdef object options            # of a variant
     cdef dict variants
+    cdef object defaults           # of a rowwise row, a sum or a mean: the options of a call that gives none; False
     cdef PyMethodDef method
     cdef bytes method_name, method_doc
     cdef object function           # the public one; see `bind`

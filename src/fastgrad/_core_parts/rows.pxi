@@ -34,6 +34,44 @@ cdef bint find_lines(fg_array* a, object axis, Lines* lines) except *:
     return True
 
 
+cdef object short_call(Row row, Tensor x, PyObject** values, tuple names):
+    """A call with options by name alone, which does not need the row's `bind`; None where it does."""
+    cdef dict options
+    cdef Py_ssize_t i
+    if not direct:
+        return None
+    if row.defaults is None:
+        row.defaults = default_options(row)
+    if row.defaults is False:
+        return None
+    options = <dict>row.defaults
+    if names:
+        options = options.copy()
+        for i in range(len(names)):
+            if names[i] not in options or not is_plain_or_axes(<object>values[i]):
+                return None
+            options[names[i]] = <object>values[i]
+    if not row.rowwise:
+        return apply_special(row, (x,), options)
+    return apply_rows(row, (x,), options)
+
+
+cdef object default_options(Row row):
+    try:
+        return row.op.bind(None)[1]
+    except TypeError:  # there is one that must be given
+        return False
+
+
+cdef bint is_plain_or_axes(object value):
+    if type(value) is not tuple:
+        return is_plain(value)
+    for item in <tuple>value:
+        if type(item) is not int:
+            return False
+    return True
+
+
 cdef object apply_rows(Row row, tuple operands, dict options):
     """None where the general path must serve: axes apart, memory in another order, another dtype."""
     cdef fg_array* a
@@ -67,7 +105,7 @@ cdef object along_rows(Row row, Tensor x, fg_array* a, Lines* lines, dict option
     p = compiled_for(f, a.dtype)
     if p == NULL:
         return None
-    out = new_like(a) if f.program.result_kind == "T" else per_row(a, options["axis"], options.get("keepdims"))
+    out = new_like(a) if f.spread else per_row(a, options["axis"], options.get("keepdims"))
     result = new_tensor(out)
     try:
         count = weak_scalar(lines.n, a.dtype)

@@ -32,8 +32,10 @@ def _check_vectors(name, channels, **vectors):
 
 
 def _last_axes(name, x, normalized_shape, **others):
-    shape = (normalized_shape,) if np.ndim(normalized_shape) == 0 else tuple(normalized_shape)
-    shape = tuple(int(n) for n in shape)
+    shape = normalized_shape
+    if type(shape) is not tuple:
+        shape = (shape,) if np.ndim(shape) == 0 else tuple(shape)
+    shape = tuple(map(int, shape))
     if not shape or tuple(x.shape[x.ndim - len(shape) :]) != shape or x.ndim < len(shape):
         raise ValueError(f"{name}: input of shape {tuple(x.shape)} does not end in normalized_shape, {shape}")
     for what, other in others.items():

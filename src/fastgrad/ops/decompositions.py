@@ -356,6 +356,12 @@ def _bind_vector_norm(x, *, axis=None, keepdims=False, ord=2):
     return (x,), {"axis": axis, "keepdims": keepdims, "ord": constant("vector_norm", "ord", ord)}
 
 
+_bind_norm.__name__, _bind_vector_norm.__name__ = (
+    "norm",
+    "vector_norm",
+)  # the short way is open to them: see `reductions`
+
+
 def _norm_rows(x, ord, axis, keepdims):
     """Of everything by a product of vectors, along one axis by a sum."""
     if ord is None and axis is None:

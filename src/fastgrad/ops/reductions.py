@@ -98,7 +98,7 @@ def _bind_moment(name):
             return (x,), {"axis": axis, "correction": correction, "keepdims": keepdims}
         return _masked(name, x, where, axis=axis, dtype=dtype, correction=correction, keepdims=keepdims, mean=mean)
 
-    bind.__qualname__ = name
+    bind.__name__ = bind.__qualname__ = name
     return bind
 
 
