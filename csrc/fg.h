@@ -230,6 +230,11 @@ typedef struct fg_picks {
  * elements apart; negative ones count from the end. False: one is not below n, and the places are worth nothing. */
 bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n,
                     bool more);
+/* Numbers of shape (outer, length, inner) along the axis of an array (outer, n, inner), as places in all of it. */
+bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
+                     intptr_t inner);
+/* Whether all numbers are from 0 to n - 1. */
+bool fg_all_below(const void *numbers, int width, intptr_t count, intptr_t n);
 /* How many of n truth values hold, and where those are. */
 intptr_t fg_mask_count(const uint8_t *mask, intptr_t n);
 void fg_mask_places(intptr_t *places, intptr_t count, const uint8_t *mask);

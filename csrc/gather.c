@@ -46,6 +46,42 @@ bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int w
     return !atomic_load(&j.outside);
 }
 
+#define ALONG(T)                                                                                    \
+    for (intptr_t o = 0, c = 0; o < outer; o++) {                                                   \
+        for (intptr_t l = 0; l < length; l++) {                                                     \
+            for (intptr_t i = 0; i < inner; i++, c++) {                                             \
+                intptr_t k = (intptr_t)((const T *)numbers)[c];                                     \
+                k += k < 0 ? n : 0;                                                                 \
+                outside |= (uintptr_t)k >= (uintptr_t)n;                                            \
+                places[c] = (intptr_t)(((uintptr_t)(o * n) + (uintptr_t)k) * (uintptr_t)inner) + i; \
+            }                                                                                       \
+        }                                                                                           \
+    }
+
+bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
+                     intptr_t inner) {
+    bool outside = false;
+    if (width == 8) {
+        ALONG(int64_t)
+    } else {
+        ALONG(int32_t)
+    }
+    return !outside;
+}
+
+#define BELOW(T) \
+    for (intptr_t c = 0; c < count; c++) outside |= (uintptr_t)(intptr_t)((const T *)numbers)[c] >= (uintptr_t)n;
+
+bool fg_all_below(const void *numbers, int width, intptr_t count, intptr_t n) {
+    bool outside = false;
+    if (width == 8) {
+        BELOW(int64_t)
+    } else {
+        BELOW(int32_t)
+    }
+    return !outside;
+}
+
 intptr_t fg_mask_count(const uint8_t *mask, intptr_t n) {
     intptr_t count = 0;
     for (intptr_t i = 0; i < n; i++) count += mask[i] != 0;

@@ -103,3 +103,73 @@ def test_tensors_are_indices():
     x = fg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     (x[fg.tensor([2, 2])] * x[x > 1.5]).sum().backward()
     assert x.grad.tolist() == [0, 3, 8]
+
+
+ALONG = [
+    ((5,), AT, 0), ((2, 3), GRID % 3, 1), ((4, 3), GRID % 3, 0), ((2, 3), GRID % 3 - 3, -1), ((2, 7), np.array([[6], [-7]]), 1),
+    ((2, 3, 4), seed("along").integers(-3, 3, (2, 5, 4)), 1), ((300, 200), seed("wide").integers(0, 300, (250, 200)), 0),
+    ((3, 2), GRID[:, :2].astype(np.int32) % 3, 0), ((1, 3), GRID % 3, 1), ((2, 3), np.zeros((2, 0), int), 1), ((5,), AT, None),
+]  # fmt: skip
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
+@pytest.mark.parametrize(("shape", "indices", "axis"), ALONG)
+def test_both_paths_take_along_an_axis_alike(shape, indices, axis, dtype):
+    array = seed(shape).normal(size=shape).astype(dtype)
+    found = []
+    for on in (True, False):
+        with direct(on):
+            x = fg.tensor(array, requires_grad=True)
+            taken = fg.take_along_axis(x, indices, axis)
+            same_bits(taken.detach().numpy(), np.take_along_axis(array, indices, axis), "values")
+            g = fg.tensor(seed("g").normal(size=taken.shape).astype(dtype), requires_grad=True)
+            (grad,) = fg.autograd.grad(taken, x, g, create_graph=True)
+            (again,) = fg.autograd.grad(grad * grad, g, fg.ones_like(grad))
+            found.append((fg.autograd.grad(taken, x, g)[0].numpy(), grad.detach().numpy(), again.numpy()))
+    for a, b in zip(*found, strict=True):
+        assert (a.dtype, a.shape) == (b.dtype, b.shape)
+        np.testing.assert_allclose(a, b, rtol=32 * np.finfo(dtype).eps, atol=32 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("bad", [3, -4, 1 << 62])
+def test_places_along_an_axis_out_of_bounds_raise_what_numpy_raises(bad):
+    array, indices = np.ones((2, 3)), np.array([[0], [bad]])
+    with pytest.raises(IndexError) as expected:
+        np.take_along_axis(array, indices, 1)
+    with pytest.raises(IndexError) as found:
+        fg.take_along_axis(fg.tensor(array, requires_grad=True), indices, 1)
+    assert str(found.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "int8", "uint64"])
+def test_numbers_of_rows_are_checked_before_they_are_used(dtype):
+    weight = fg.tensor(np.ones((3, 2)), requires_grad=True)
+    assert fg.nn.functional.embedding(np.array([[0, 2]], dtype), weight).shape == (1, 2, 2)
+    with pytest.raises(IndexError, match="from 0 to 3, but there are 3 rows"):
+        fg.nn.functional.embedding(np.array([0, 3], dtype), weight)
+    if dtype.startswith("i"):
+        with pytest.raises(IndexError, match="from -1 to 0"):
+            fg.nn.functional.embedding(np.array([0, -1], dtype), weight)
+
+
+@needs_core
+def test_results_do_not_depend_on_the_number_of_threads():
+    before = fg.get_num_threads()
+    found = []
+    try:
+        for threads in (1, 2, 3):
+            fg.set_num_threads(threads)
+            rng = seed("threads")
+            for shape, picks in [((70_000,), 200_000), ((5, 20_000), 40_000), ((3000, 40), 9000), ((400, 300, 2), 500)]:
+                x = fg.tensor(rng.normal(size=shape).astype("float32"), requires_grad=True)
+                axis = 1 if shape[0] == 5 else 0
+                index = (slice(None),) * axis + (rng.integers(0, shape[axis] // 7, picks),)
+                y = x[index]
+                y.backward(fg.tensor(rng.normal(size=y.shape).astype("float32")))
+                found.append((threads, y.detach().numpy(), x.grad.numpy()))
+    finally:
+        fg.set_num_threads(before)
+    for (threads, *one), (_, *first) in zip(found, found[:4] * 3, strict=True):
+        for a, b in zip(one, first, strict=True):
+            same_bits(a, b, f"{threads} threads")

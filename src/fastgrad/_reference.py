@@ -35,8 +35,8 @@ name = "reference"
 __all__ = [
     "AccumulateGrad", "FunctionNode", "Node", "Saved", "Tensor", "_anomaly", "_increment_version", "_pop_saved_hooks",
     "_push_saved_hooks", "_set_anomaly", "_set_grad_enabled", "_set_inference", "_set_numpy_guard",
-    "_set_saved_hooks_disabled", "accumulating", "asarray", "attach", "backward", "bind", "from_numpy", "fused",
-    "get_num_threads", "grad", "is_grad_enabled", "is_inference_mode_enabled", "name",
+    "_set_saved_hooks_disabled", "accumulating", "all_below", "asarray", "attach", "backward", "bind", "from_numpy",
+    "fused", "get_num_threads", "grad", "is_grad_enabled", "is_inference_mode_enabled", "name",
     "new_function_node", "reaches_beyond", "set_num_threads", "tensor",
 ]  # fmt: skip
 
@@ -67,6 +67,11 @@ def fused(function):
             np.copyto(out, result, casting="same_kind")
 
     return run
+
+
+def all_below(numbers, n):
+    """Whether all integers of an array are from 0 to n - 1."""
+    return bool(((numbers >= 0) & (numbers < n)).all())
 
 
 def fused_step(name, tensors, numbers):

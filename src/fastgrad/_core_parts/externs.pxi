@@ -211,6 +211,9 @@ cdef extern from "fg.h" nogil:
         intptr_t count, outer, n, inner
     bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n,
                         bint more)
+    bint fg_places_along(intptr_t* places, const void* numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
+                         intptr_t inner)
+    bint fg_all_below(const void* numbers, int width, intptr_t count, intptr_t n)
     intptr_t fg_mask_count(const uint8_t* mask, intptr_t n)
     void fg_mask_places(intptr_t* places, intptr_t count, const uint8_t* mask)
     void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)

@@ -138,30 +138,77 @@ cdef Picks joined(fg_array* a, int axis, int naxes, list arrays, ndarray model):
     return picks
 
 
+def all_below(ndarray numbers not None, Py_ssize_t n):
+    """Whether all integers of an array are from 0 to n - 1."""
+    if not picks_places(numbers) or is_mask(numbers):
+        return bool(((numbers >= 0) & (numbers < n)).all())
+    return fg_all_below(cnp.PyArray_BYTES(numbers), cnp.PyArray_ITEMSIZE(numbers), cnp.PyArray_SIZE(numbers), n)
+
+
 # ---------------------------------------------------------------- forward
 
 cdef object pick(Row row, Tensor x, object index):
     """x[index], recorded."""
     cdef fg_array* a = fg_array_keep(x.a)
     cdef Picks picks
-    cdef Tensor out
-    cdef Node node
     try:
         if not a.flags & FG_CONTIGUOUS or not a.flags & FG_ALIGNED or a.size == 0:
             return None
         picks = picks_of(a, index)
-        if picks is None or a.ndim - picks.naxes + picks.places.ndim > FG_MAXDIMS:
-            return None
-        out = new_tensor(gathered(picks, a))
-        if row.differentiable and fg_grad_enabled and wants_grad(x) and takes_grad(a):
-            node = new_node(row, 1, 1)
-            node.saved[0] = fg_array_keep(picks.like)
-            node.options = picks
-            link_tensor(node, 0, x)
-            came_from(out, node)
-        return out
+        return None if picks is None else picked(row, x, a, picks)
     finally:
         fg_array_drop(a)
+
+
+cdef object picked(Row row, Tensor x, fg_array* a, Picks picks):
+    """What is picked of `a`, the array of x; recorded."""
+    cdef Tensor out
+    cdef Node node
+    if a.ndim - picks.naxes + picks.places.ndim > FG_MAXDIMS:
+        return None
+    out = new_tensor(gathered(picks, a))
+    if fg_grad_enabled and wants_grad(x) and takes_grad(a):
+        node = new_node(row, 1, 1)
+        node.saved[0] = fg_array_keep(picks.like)
+        node.options = picks
+        link_tensor(node, 0, x)
+        came_from(out, node)
+    return out
+
+
+cdef object take_along(Tensor x, Tensor indices, object axis):
+    """`take_along_axis`, recorded as an index of all axes."""
+    cdef fg_array* a = fg_array_keep(x.a)
+    cdef Picks picks
+    cdef Lines lines
+    try:
+        if not a.flags & FG_CONTIGUOUS or not a.flags & FG_ALIGNED or a.size == 0 or type(axis) is not int:
+            return None
+        if not has_places_along(indices.a, a, axis) or not find_lines(a, axis, &lines):
+            return None
+        picks = Picks.__new__(Picks)
+        picks.axis, picks.naxes = 0, a.ndim
+        picks.places = new_array(a.ndim, fg_shape(indices.a), cnp.NPY_INTP, sizeof(intptr_t))
+        picks.like = like_of(a)
+        if not fg_places_along(<intptr_t*>picks.places.data, indices.a.data, indices.a.itemsize,
+                               indices.a.size // (lines.outer * lines.inner), lines.outer, lines.n, lines.inner):
+            return None
+        return picked(GETITEM_ROW, x, a, picks)
+    finally:
+        fg_array_drop(a)
+
+
+cdef bint has_places_along(fg_array* p, fg_array* a, int axis) noexcept:
+    """Whether `p` has integers of 4 or 8 bytes, and but for the axis the shape of `a`."""
+    cdef int i
+    if p.dtype != cnp.NPY_INT and p.dtype != cnp.NPY_LONG and p.dtype != cnp.NPY_LONGLONG:
+        return False
+    if p.ndim != a.ndim or p.size == 0 or not p.flags & FG_CONTIGUOUS or not p.flags & FG_ALIGNED:
+        return False
+    for i in range(a.ndim):
+        if i != (axis if axis >= 0 else axis + a.ndim) and fg_shape(p)[i] != fg_shape(a)[i]:
+            return False
+    return True
 
 
 cdef fg_array* gathered(Picks picks, fg_array* a) except NULL:

@@ -16,6 +16,7 @@ cdef enum:
     PUT_ADD
     CLONE
     CLASS_LOSS        # classes.pxi
+    TAKE_ALONG        # gather.pxi
     TRANSPOSE         # from here to SQUEEZE: axes.pxi
     MATRIX_TRANSPOSE
     SWAPAXES
@@ -39,6 +40,7 @@ cdef dict SPECIAL = {
     "linear": LINEAR, "linear_map": LINEAR,
     "convolution": CONVOLUTION, "convolution_input": CONVOLUTION_INPUT, "convolution_weight": CONVOLUTION_WEIGHT,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE, "class_loss": CLASS_LOSS,
+    "take_along_axis": TAKE_ALONG,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,

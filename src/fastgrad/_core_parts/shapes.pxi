@@ -47,6 +47,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return put_add(row, x, options["shape"], options["index"])
     elif row.code == CLONE:
         return clone(row, x)
+    elif row.code == TAKE_ALONG:
+        return take_along(x, <Tensor>operands[1], options["axis"])
     elif row.code == CLASS_LOSS:
         return class_loss(row, x, <Tensor>operands[1], options)
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .._backend import backend
 from ..autograd import no_grad
 from ..ops.elementwise import where
 from ..ops.indexing import getitem
@@ -373,12 +374,12 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
         raise ValueError(f"embedding: expected a weight of two axes, got shape {tuple(weight.shape)}")
     count = weight.shape[0]
     lifted = hasattr(type(index), "_lifts")
-    if not lifted and index.size and (index.min() < 0 or index.max() >= count):
+    if not lifted and not backend.all_below(index, count):
         raise IndexError(f"embedding: numbers from {index.min()} to {index.max()}, but there are {count} rows")
     padding_idx = _padding_index("embedding", padding_idx, count)
     if max_norm is not None:
         _renormalized("embedding", weight, index, max_norm, norm_type)
-    rows = getitem(weight, (index,))
+    rows = weight[index]
     if padding_idx is not None:
         rows = where(np.expand_dims(index == padding_idx, -1), rows.detach(), rows)
     if scale_grad_by_freq:

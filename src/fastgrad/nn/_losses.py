@@ -308,7 +308,7 @@ def _of_classes(name, logs, target, weight, ignore_index, reduction, smoothing=0
     if isinstance(counts, np.ndarray) and counts.all():
         counts = None  # all of them
     known = target if counts is None else where(counts, target, 0)
-    losses = -getitem(logs, of_class(tuple(logs.shape), known, axis))
+    losses = -logs[of_class(tuple(logs.shape), known, axis)]
     weights = None if weight is None else getitem(weight, (known,))
     if weights is not None:
         losses = losses * weights

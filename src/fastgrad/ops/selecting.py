@@ -92,8 +92,10 @@ def _take(x, indices, axis, mode):
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = normalize_axis_index(axis, x.ndim)
-    indices = _places("take", indices, x.shape[axis], mode, "unsafe")
-    out = getitem(x, at(x.ndim, axis, indices))
+    if not (mode == "raise" and hasattr(indices, "dtype") and indices.dtype == np.intp):
+        indices = _places("take", indices, x.shape[axis], mode, "unsafe")
+    index = at(x.ndim, axis, indices)
+    out = x[index] if hasattr(type(x), "_apply_op") else getitem(x, index)
     return clone(out) if indices.ndim == 0 else out
 
 
