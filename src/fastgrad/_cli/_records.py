@@ -119,6 +119,7 @@ def growth_of(old, new, peer):
 README_ROWS = [("add", 1), ("exp", 1000), ("sum", 1000), ("matmul", 1000), ("softmax axis 1", 10**5), ("gelu", 10**6),
                ("sum", 10**6), ("ten times tanh(y * x + 1)", 1), ("mlp32", None), ("transformer", None)]  # fmt: skip
 README_PEERS = ("torch", "jax", "autograd")
+PICTURE = "benchmarks-sweep.png"
 
 
 def by_suite(cells):
@@ -176,14 +177,17 @@ def write_docs(folder, cells, about):
     text = page.read_text(encoding="utf-8")
     text = fill(text, "about", [about], page)
     for suite, own in by_suite(cells).items():
-        lines = [
-            line for table in tables_of(suite, own, times=suite == "sweep") for line in table.markdown().split("\n")
-        ]
-        text = fill(text, suite, lines[:-1], page)
+        lines = []
+        if suite == "sweep" and peers_of(own):
+            picture(own, peers_of(own)[0], Path(folder) / PICTURE)
+            lines = [f"![Ratios of the sweep, by operation, size and dtype]({PICTURE})", ""]
+        tables = tables_of(suite, own, times=suite == "sweep")
+        if suite == "sweep":
+            tables = tables[1:] + tables[:1]  # the longest last
+        text = fill(text, suite, [*lines, *"\n".join(table.markdown() for table in tables).rstrip().split("\n")], page)
     write(page, text)
-    sweep = by_suite(cells).get("sweep")
-    if sweep and peers_of(sweep):
-        picture(sweep, peers_of(sweep)[0], Path(folder) / "benchmarks-sweep.png")
     readme = Path(folder).parent / "README.md"
     if readme.exists() and len(by_suite(cells)) > 2:
-        write(readme, fill(readme.read_text(encoding="utf-8"), "numbers", [*readme_table(cells), "", about], readme))
+        more = "[Benchmarks](docs/benchmarks.md) has all of it, and how it is measured: `python -m fastgrad bench`."
+        lines = [*readme_table(cells), "", about, more]
+        write(readme, fill(readme.read_text(encoding="utf-8"), "numbers", lines, readme))

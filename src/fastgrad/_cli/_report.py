@@ -122,16 +122,18 @@ def behind(cells, peer):
 
 
 def problems(cells):
-    """What went wrong: results that differ, and errors of fastgrad and of the first peer."""
+    """What went wrong: errors and differences of fastgrad and of the first peer one by one, differences of others."""
     loud = {"fastgrad", *peers_of(cells)[:1]}
-    rows = [
-        [cell.job.name, f"{cell.job.size or ''}", cell.job.dtype or "", name, note]
-        for cell in cells
-        for name, note in cell.notes.items()
-        if note and (name in loud or note.startswith("differs"))
-    ]
-    rows = [list(row) for row in dict.fromkeys(map(tuple, rows))]
-    return [Table("Not timed", ["", "elements", "dtype", "library", "why"], rows)] if rows else []
+    rows, others = {}, {}
+    for cell in cells:
+        for name, note in cell.notes.items():
+            if note and name in loud:
+                rows[cell.job.name, f"{cell.job.size or ''}", cell.job.dtype or "", name, note] = None
+            elif note.startswith("differs"):
+                others.setdefault((name, cell.job.dtype or ""), {}).setdefault(cell.job.name, note)
+    for (name, dtype), notes in others.items():
+        rows[", ".join(notes), "", dtype, name, next(iter(notes.values()))] = None
+    return [Table("Not timed", ["", "elements", "dtype", "library", "why"], list(map(list, rows)))] if rows else []
 
 
 # ---------------------------------------------------------------- the suites'
