@@ -260,6 +260,11 @@ typedef enum fg_convolution_kind { FG_INTO_RESULTS, FG_INTO_IMAGES, FG_INTO_KERN
 /* Of images x, kernels w and results y two are given, the third is written. FG_NOMEM: no room for the windows. */
 fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y);
 
+/* dx = g put where the largest element of each window of x is, of equals the first; added up where windows overlap.
+ * Of `f` only examples, itemsize and the axes count. False: a window has more than
+ * 64 elements or lies outside, and dx is worth nothing. */
+bool fg_maxima_back(const fg_images *f, const void *x, const void *g, void *dx);
+
 /* ---------------------------------------------------------------- steps: of optimizers -- */
 
 /* A step of one parameter, elements first to last - 1: arrays and numbers as the expression of that name has them. */

@@ -3,6 +3,7 @@
 #include "kernels.h"
 #include "threads.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 enum { LAST = FG_IMAGE_AXES - 1 };
@@ -239,4 +240,123 @@ fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, cha
     if (part) fg_block_free(part);
     end(&b);
     return FG_OK;
+}
+
+/* ---------------------------------------------------------------- maxima of windows -- */
+
+enum { CHUNK = 256, WIDE = 8, PLACES = 64 }; /* windows of a line at a time, and in one step; elements of a window */
+
+/* The elements of a window, in C order: how far from its first they are, and which windows of a line have them. */
+typedef struct places {
+    intptr_t count, away[PLACES], offset[PLACES][2];
+    run runs[PLACES];
+} places;
+
+static bool find_places(const fg_images *f, places *p) {
+    intptr_t offset[FG_IMAGE_AXES] = {0};
+    p->count = product_of(f->kernel);
+    if (p->count > PLACES) return false;
+    for (intptr_t k = 0; k < p->count; k++) {
+        const intptr_t line = offset[0] * f->dilation[0] * f->sizes[1] + offset[1] * f->dilation[1];
+        p->away[k] = line * f->sizes[LAST] + offset[LAST] * f->dilation[LAST];
+        p->offset[k][0] = offset[0];
+        p->offset[k][1] = offset[1];
+        p->runs[k] = run_inside(f, offset[LAST]);
+        for (int i = LAST; i >= 0 && ++offset[i] == f->kernel[i]; i--) offset[i] = 0;
+    }
+    return true;
+}
+
+/* Of windows next to each other: the largest element so far, and its number in the window; -1: none yet. Of equals the
+ * first is taken, of several nan the last. `at` is the first element of the first window, which may lie outside. */
+#define DEFINE_MAXIMA(T, suffix)                                                                                      \
+    static FG_INLINE void look_##suffix(const T *restrict at, T *restrict best, int32_t *restrict found, intptr_t n,  \
+                                        intptr_t step, int32_t number) {                                              \
+        for (intptr_t i = 0; i < n; i++) {                                                                            \
+            const T value = at[i * step];                                                                             \
+            const bool taken = (found[i] < 0) | (value > best[i]) | (value != value);                                 \
+            best[i] = taken ? value : best[i];                                                                        \
+            found[i] = taken ? number : found[i];                                                                     \
+        }                                                                                                             \
+    }                                                                                                                 \
+    static FG_INLINE void maxima_##suffix(const fg_images *f, const places *p, const T *image, const T *end,          \
+                                          intptr_t start, const intptr_t *window, intptr_t first, intptr_t last,      \
+                                          T *best, int32_t *found) {                                                  \
+        const intptr_t step = f->stride[LAST];                                                                        \
+        for (intptr_t i = 0; i < last - first + WIDE; i++) {                                                          \
+            found[i] = -1;                                                                                            \
+            best[i] = 0;                                                                                              \
+        }                                                                                                             \
+        for (int32_t number = 0; number < (int32_t)p->count; number++) {                                              \
+            const run r = p->runs[number];                                                                            \
+            const intptr_t from = r.first > first ? r.first : first, n = (r.end < last ? r.end : last) - from;        \
+            if (n <= 0 || place(f, 0, window[0], p->offset[number][0]) < 0 ||                                         \
+                place(f, 1, window[1], p->offset[number][1]) < 0)                                                     \
+                continue;                                                                                             \
+            const T *at = image + (start + p->away[number] + from * step);                                            \
+            intptr_t all =                                                                                            \
+                (n + WIDE - 2) / WIDE * WIDE + 1; /* what comes after the line's end is looked at for nothing */      \
+            if (from + n < last || (all - 1) * step >= end - at) all = n;                                             \
+            if (step == 1)                                                                                            \
+                look_##suffix(at, best + from - first, found + from - first, all, 1, number);                         \
+            else if (step == 2)                                                                                       \
+                look_##suffix(at, best + from - first, found + from - first, all, 2, number);                         \
+            else                                                                                                      \
+                look_##suffix(at, best + from - first, found + from - first, all, step, number);                      \
+        }                                                                                                             \
+    }                                                                                                                 \
+    FG_CLONES static bool planes_##suffix(const fg_images *f, const places *p, const T *x, const T *g, T *dx,         \
+                                          intptr_t first, intptr_t last, bool apart) {                                \
+        const intptr_t size = product_of(f->sizes), width = f->counts[LAST], step = f->stride[LAST];                  \
+        T best[CHUNK + WIDE];                                                                                         \
+        int32_t found[CHUNK + WIDE];                                                                                  \
+        g += first * product_of(f->counts);                                                                           \
+        memset(dx + first * size, 0, (size_t)((last - first) * size) * sizeof(T));                                    \
+        for (intptr_t n = first; n < last; n++) {                                                                     \
+            for (intptr_t i = 0; i < f->counts[0] * f->counts[1]; i++, g += width) {                                  \
+                const intptr_t window[2] = {i / f->counts[1], i % f->counts[1]};                                      \
+                const intptr_t plane = window[0] * f->stride[0] - f->before[0];                                       \
+                const intptr_t line = plane * f->sizes[1] + window[1] * f->stride[1] - f->before[1];                  \
+                const intptr_t start = line * f->sizes[LAST] - f->before[LAST];                                       \
+                for (intptr_t j = 0; j < width; j += CHUNK) {                                                         \
+                    const intptr_t stop = j + CHUNK < width ? j + CHUNK : width;                                      \
+                    maxima_##suffix(f, p, x + n * size, x + f->examples * size, start, window, j, stop, best, found); \
+                    for (intptr_t k = j; k < stop; k++) {                                                             \
+                        if (found[k - j] < 0) return false;                                                           \
+                        T *to = dx + (n * size + start + p->away[found[k - j]] + k * step);                           \
+                        *to = apart ? g[k] : *to + g[k];                                                              \
+                    }                                                                                                 \
+                }                                                                                                     \
+            }                                                                                                         \
+        }                                                                                                             \
+        return true;                                                                                                  \
+    }
+
+DEFINE_MAXIMA(float, float32)
+DEFINE_MAXIMA(double, float64)
+
+typedef struct maxima_job {
+    const fg_images *f;
+    const places *p;
+    const void *x, *g;
+    void *dx;
+    bool apart;
+    atomic_bool failed;
+} maxima_job;
+
+static void run_planes(void *context, intptr_t first, intptr_t last) {
+    maxima_job *j = context;
+    const bool done = j->f->itemsize == sizeof(float)
+                          ? planes_float32(j->f, j->p, j->x, j->g, j->dx, first, last, j->apart)
+                          : planes_float64(j->f, j->p, j->x, j->g, j->dx, first, last, j->apart);
+    if (!done) atomic_store(&j->failed, true);
+}
+
+bool fg_maxima_back(const fg_images *f, const void *x, const void *g, void *dx) {
+    places p;
+    maxima_job j = {f, &p, x, g, dx, true, false};
+    if (!find_places(f, &p)) return false;
+    for (int i = 0; i < FG_IMAGE_AXES; i++) j.apart = j.apart && f->stride[i] > f->dilation[i] * (f->kernel[i] - 1);
+    fg_parallel(run_planes, &j, f->examples, 1 + FG_GRAIN / (product_of(f->sizes) + 1));
+    return !atomic_load(&j.failed);
 }

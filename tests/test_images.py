@@ -57,3 +57,40 @@ def test_images_in_any_order_of_memory(layout, rng):
     x, w = rng.normal(size=(4, 3, 8, 8)), rng.normal(size=(2, 3, 3, 3))
     for a, b in zip(*(convolve(layout(x), w, direct, False, {}) for direct in (True, False)), strict=True):
         same_bits(a, b, "layout")
+
+
+POOLS = [
+    ((3, 2, 9, 8), 2, {}),
+    ((3, 2, 9, 8), 3, {"stride": 1, "padding": 1}),
+    ((2, 3, 30, 1200), (2, 3), {"stride": (3, 2), "dilation": (2, 3), "padding": (1, 1)}),
+    ((5, 4, 700), 5, {"stride": 3, "padding": 2, "ceil_mode": True}),
+    ((2, 2, 7, 6, 5), (2, 3, 2), {"padding": (1, 1, 0)}),
+    ((2, 2, 10, 10), 9, {"stride": 1}),
+    ((40, 16, 14, 14), 2, {}),
+]
+
+
+def pooled(x, n, size, direct, options):
+    before = core.set_direct(direct)
+    try:
+        x = core.tensor(x, requires_grad=True)
+        out = getattr(F, f"max_pool{n}d")(x, size, **options)
+        g = core.asarray(np.cos(np.arange(out.size)).reshape(out.shape).astype(out.dtype))
+        return [t.detach().numpy() for t in (out, *core.grad([out], [x], [g]))]
+    finally:
+        core.set_direct(before)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", ["plain", "ties", "special"])
+@pytest.mark.parametrize("call", range(len(POOLS)))
+def test_gradients_of_maxima_go_where_the_rows_put_them(call, kind, dtype, rng):
+    shape, size, options = POOLS[call]
+    x = rng.normal(size=shape)
+    if kind == "ties":
+        x = np.round(x)
+    elif kind == "special":
+        x = np.where(x > 1, np.nan, np.where(x < 0, -np.inf, x))
+    results = [pooled(x.astype(dtype), len(shape) - 2, size, direct, options) for direct in (True, False)]
+    for a, b in zip(*results, strict=True):
+        same_bits(a, b, f"{shape} {size} {options}")

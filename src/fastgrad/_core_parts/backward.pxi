@@ -475,6 +475,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif CONVOLUTION <= row.code <= CONVOLUTION_WEIGHT:
             if node.direct and convolution_vjp(run, node, g):
                 return 0
+        elif row.code == WINDOW_MAX:
+            if window_max_vjp(run, node, g):
+                return 0
         elif row.code == RESHAPE:
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:

@@ -231,6 +231,8 @@ cdef extern from "fg.h" nogil:
         FG_INTO_KERNELS
     fg_status fg_convolve(const fg_images*, fg_convolution_kind, char* x, char* w, char* y)
 
+    bint fg_maxima_back(const fg_images*, const void* x, const void* g, void* dx)
+
     ctypedef void (*fg_step_fn)(char* const* arrays, const double* numbers, intptr_t first, intptr_t last) noexcept
     fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)
     void fg_step_run(fg_step_fn, char* const* arrays, const double* numbers, intptr_t n)

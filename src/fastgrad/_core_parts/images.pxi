@@ -66,7 +66,6 @@ cdef fg_array* convolution_of(int code, fg_array* p, fg_array* q, dict options) 
 cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict options, intptr_t* shape) except *:
     """The sizes of x, w and y, and the shape of the result; False where they do not fit, which NumPy's path says."""
     cdef int i, axis, n = p.ndim - 2
-    cdef intptr_t after, room
     cdef tuple stride = options["stride"], padding = options["padding"], dilation = options["dilation"]
     cdef tuple given
     f.examples, f.groups, f.itemsize = fg_shape(p)[0], options["groups"], p.itemsize
@@ -90,9 +89,7 @@ cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict option
         return False
     if code == CONVOLUTION_WEIGHT and fg_shape(q)[0] != f.examples:
         return False
-    for i in range(FG_IMAGE_AXES):
-        f.sizes[i] = f.kernel[i] = f.counts[i] = f.stride[i] = f.dilation[i] = 1
-        f.before[i] = 0
+    plain_axes(f)
     shape[0], shape[1] = f.examples, f.outputs
     if code == CONVOLUTION_INPUT:
         shape[1] = f.channels
@@ -100,14 +97,10 @@ cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict option
         shape[0], shape[1] = f.outputs, f.channels // f.groups
     for axis in range(n):
         i = FG_IMAGE_AXES - n + axis
-        f.stride[i], f.dilation[i] = stride[axis], dilation[axis]
-        f.before[i], after = padding[axis]
         f.sizes[i] = given[axis] if code == CONVOLUTION_INPUT else fg_shape(p)[2 + axis]
         f.kernel[i] = given[axis] if code == CONVOLUTION_WEIGHT else fg_shape(q)[2 + axis]
-        room = f.sizes[i] + f.before[i] + after - f.dilation[i] * (f.kernel[i] - 1) - 1
-        if f.sizes[i] < 1 or f.kernel[i] < 1 or f.stride[i] < 1 or f.dilation[i] < 1 or f.before[i] < 0 or room < 0:
+        if not describe_axis(f, i, stride[axis], padding[axis], dilation[axis]):
             return False
-        f.counts[i] = room // f.stride[i] + 1
         shape[2 + axis] = f.counts[i]
         if code == CONVOLUTION_INPUT:
             shape[2 + axis] = f.sizes[i]
@@ -116,6 +109,25 @@ cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict option
         if code != CONVOLUTION and fg_shape(p if code == CONVOLUTION_INPUT else q)[2 + axis] != f.counts[i]:
             return False
     f.piece = examples_together((f.counts[0], f.counts[1], f.counts[2]))
+    return True
+
+
+cdef void plain_axes(fg_images* f) noexcept:
+    cdef int i
+    for i in range(FG_IMAGE_AXES):
+        f.sizes[i] = f.kernel[i] = f.counts[i] = f.stride[i] = f.dilation[i] = 1
+        f.before[i] = 0
+
+
+cdef bint describe_axis(fg_images* f, int i, intptr_t stride, tuple padding, intptr_t dilation) except *:
+    """How windows lie along an axis whose sizes are known; False where there is none."""
+    cdef intptr_t after, room
+    f.stride[i], f.dilation[i] = stride, dilation
+    f.before[i], after = padding
+    room = f.sizes[i] + f.before[i] + after - f.dilation[i] * (f.kernel[i] - 1) - 1
+    if f.sizes[i] < 1 or f.kernel[i] < 1 or f.stride[i] < 1 or f.dilation[i] < 1 or f.before[i] < 0 or room < 0:
+        return False
+    f.counts[i] = room // f.stride[i] + 1
     return True
 
 
@@ -172,3 +184,47 @@ cdef bint convolution_vjp(fg_run* run, Node node, fg_array* g) except? True:
 
 cdef tuple image_shape(fg_array* a):
     return shape_of(a)[2:]
+
+
+# ---------------------------------------------------------------- maxima of windows
+
+cdef bint window_max_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """The cotangent put where the maxima were; False where the general path must serve."""
+    cdef fg_images f
+    cdef fg_array* x = node.saved[0]
+    cdef fg_array* dense
+    cdef fg_array* r
+    cdef bint done
+    cdef int i, axis, n
+    cdef dict options = node_options(node)
+    cdef tuple kernel = options["kernel"]
+    n = len(kernel)
+    if not 1 <= n <= FG_IMAGE_AXES or x.data == NULL or x.dtype != g.dtype or not is_real(x) or x.ndim < n:
+        return False
+    if not x.flags & FG_CONTIGUOUS or g.size == 0:
+        return False
+    plain_axes(&f)
+    f.itemsize, f.examples = x.itemsize, x.size
+    for axis in range(n):
+        i = FG_IMAGE_AXES - n + axis
+        f.sizes[i], f.kernel[i] = fg_shape(x)[x.ndim - n + axis], kernel[axis]
+        f.examples //= f.sizes[i]
+        if not describe_axis(&f, i, options["stride"][axis], options["padding"][axis], options["dilation"][axis]):
+            return False
+        if f.counts[i] != fg_shape(g)[x.ndim - n + axis]:
+            return False
+    dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    try:
+        r = new_like(x)
+        if x.size >= RELEASE_GIL:
+            with nogil:
+                done = fg_maxima_back(&f, x.data, dense.data, r.data)
+        else:
+            done = fg_maxima_back(&f, x.data, dense.data, r.data)
+    finally:
+        fg_array_drop(dense)
+    if not done:
+        fg_array_drop(r)
+        return False
+    send(run, node.n.edges[0], r)
+    return True

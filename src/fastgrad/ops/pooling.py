@@ -157,7 +157,7 @@ def _window_put(y, where, sizes, kernel, stride, padding, dilation):
 
 def _added(y, places, size):
     """Numbers added up at their places."""
-    if y.dtype.char in "efd":
+    if y.dtype.char in "ed":
         return np.bincount(places, y, size).astype(y.dtype, copy=False)
     if y.dtype.char in "FD":
         return (np.bincount(places, y.real, size) + 1j * np.bincount(places, y.imag, size)).astype(y.dtype, copy=False)
