@@ -266,25 +266,42 @@ cdef object linear(Row row, tuple operands):
 
 
 cdef fg_array* linear_of(fg_array* p, fg_array* q, fg_array* b) except NULL:
+    """Of few rows, the transpose of q @ p.T."""
     cdef intptr_t shape[FG_MAXDIMS]
     cdef int i
+    cdef fg_array* args[3]
     cdef fg_array* rows = as_rows(p)
     cdef fg_array* turned = NULL
-    cdef fg_array* args[3]
+    cdef fg_array* product = NULL
+    cdef fg_array* flat = NULL
     cdef fg_array* r = NULL
+    cdef bint few = 2 * fg_shape(rows)[0] <= fg_shape(q)[0]
     try:
-        turned = swapped_axes(q)
         for i in range(p.ndim):
             shape[i] = fg_shape(p)[i]
         shape[p.ndim - 1] = fg_shape(q)[0]
-        r = rows_product(rows, turned, new_array(p.ndim, shape, p.dtype, p.itemsize))
+        r = new_array(p.ndim, shape, p.dtype, p.itemsize)
+        flat = as_rows(r)
+        turned = swapped_axes(rows if few else q)
+        if few:
+            product = matmul_of(q, turned)
+            fg_array_drop(turned)
+            turned = NULL
+            turned = swapped_axes(product)
+        else:
+            multiply_into(rows, turned, flat)
+        args[0], args[1], args[2] = turned if few else flat, b, flat
+        if b != NULL:
+            run_loop(&ADD.loops[r.dtype], 3, args, r.size)
+        elif few:
+            fg_copy(flat, turned)
+        return fg_array_keep(r)
     finally:
         fg_array_drop(rows)
         fg_array_drop(turned)
-    if b != NULL:
-        args[0], args[1], args[2] = r, b, r
-        run_loop(&ADD.loops[r.dtype], 3, args, r.size)
-    return r
+        fg_array_drop(product)
+        fg_array_drop(flat)
+        fg_array_drop(r)
 
 
 # ---------------------------------------------------------------- backward
