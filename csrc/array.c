@@ -6,7 +6,7 @@
 enum {
     SMALL_ALIGN = 16,   /* what malloc gives on 64-bit systems */
     LARGE_ALIGN = 64,   /* a cache line, and the widest vector */
-    LARGE_BYTES = 4096, /* from here on the padding costs nothing */
+    LARGE_BYTES = 1024, /* from here on the padding costs little; threads write to either side of a line */
 };
 
 enum { SMALL, MIDDLING, LARGE }; /* homes */

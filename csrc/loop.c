@@ -420,7 +420,10 @@ void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from) {
     if (r.cut == r.count) r.cut = 0;
     const axis *cut = &axes[r.cut];
     intptr_t grain = FG_GRAIN / (from->size / cut->n) + 1;
-    if (r.cut == 0) grain = (grain + FG_LINE - 1) & ~(intptr_t)(FG_LINE - 1); /* no line of the cache to two threads */
+    if (r.cut == 0) { /* long pieces of rows, and no line of the cache to two threads */
+        const intptr_t share = cut->n / fg_threads_get();
+        grain = ((grain < share ? share : grain) + FG_LINE - 1) & ~(intptr_t)(FG_LINE - 1);
+    }
     if (cut->into && from->size > 2 * FG_GRAIN)
         fg_parallel(reduce_part, &r, cut->n, grain);
     else

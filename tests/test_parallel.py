@@ -193,3 +193,41 @@ def test_what_is_held_by_someone_else_is_not_added_to():
         assert np.array_equal(given.numpy(), copied)
     expected = x.detach().numpy()
     assert np.allclose(x.grad.numpy(), expected + np.exp(expected) * expected + 1)
+
+
+SPREAD = [((300, 257), (257,)), ((300, 257), (300, 1)), ((300, 257), ()), ((300, 257), (1, 1)), ((40, 30, 50), (50,)),
+          ((40, 30, 50), (40, 1, 1)), ((40, 30, 50), (40, 30, 1)), ((40, 1, 50), (1, 30, 1)), ((30_000, 3), (3,)),
+          ((3, 30_000), (3, 1)), ((30_000, 3), (30_000, 1)), ((4, 5, 60, 60), (5, 1, 1))]  # fmt: skip
+PAIRS = {
+    "add": lambda x, y: x + y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: y / x,
+    "power": lambda x, y: fg.abs(x) ** y,
+    "where": lambda x, y: fg.where(x > 1, x, y),
+    "logaddexp": lambda x, y: fg.logaddexp(y, x),
+    "hypot": lambda x, y: fg.hypot(y, x),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shapes", SPREAD, ids=str)
+@pytest.mark.parametrize("name", PAIRS)
+def test_cotangents_of_what_was_broadcast(name, shapes, dtype):
+    """Products and their sums in one pass: the bits of products first and sums then."""
+    x, y = (draw(shape, dtype, i) for i, shape in enumerate(shapes))
+    g = draw(np.broadcast_shapes(*shapes), dtype, 2)
+
+    def gradients(threads):
+        fg.set_num_threads(threads)
+        leaves = fg.tensor(x, requires_grad=True), fg.tensor(y, requires_grad=True)
+        PAIRS[name](*leaves).backward(fg.asarray(g))
+        return [leaf.grad.numpy() for leaf in leaves]
+
+    wide = fg.tensor(np.broadcast_to(x, g.shape).copy(), requires_grad=True), np.broadcast_to(y, g.shape).copy()
+    wide = wide[0], fg.tensor(wide[1], requires_grad=True)
+    PAIRS[name](*wide).backward(fg.asarray(g))
+    for threads in (1, 2, 5):
+        for leaf, large, found in zip((x, y), wide, gradients(threads)):
+            axes = tuple(i for i, n in enumerate(g.shape) if ((1,) * (g.ndim - leaf.ndim) + leaf.shape)[i] != n)
+            expected = large.grad.numpy().sum(axis=axes).reshape(leaf.shape) if axes else large.grad.numpy()
+            assert np.array_equal(found, expected, equal_nan=True)

@@ -25,6 +25,7 @@ include "_core_parts/scans.pxi"      # of running sums and products
 include "_core_parts/sorts.pxi"      # of sorting
 include "_core_parts/rows.pxi"       # the direct path along rows
 include "_core_parts/classes.pxi"    # losses of classes
+include "_core_parts/spread.pxi"     # the vjp of operands that were broadcast
 include "_core_parts/inplace.pxi"    # writing in place; views after a write
 include "_core_parts/formula.pxi"   # the general path of a vjp
 include "_core_parts/hooks.pxi"      # hooks of Tensors and nodes

@@ -180,6 +180,11 @@ class Trace:
         reduced = Sym(self, self._node((TABLE["max" if name == "peak" else name], x.index), "R"))
         return TABLE["where"](TABLE["isfinite"](reduced), reduced, 0) if name == "peak" else reduced
 
+    def sum_of_row(self, x):
+        if self.kinds[x.index] != "T" or self._single(x):
+            raise NotElementwise("the sum of one value for each row")
+        return Sym(self, self._node((TABLE["sum"], x.index), "R"))
+
     @staticmethod
     def _small_power(base, exponent):
         """What `ndarray.__pow__` makes of the commonest exponents."""
@@ -191,9 +196,13 @@ class Trace:
         return None
 
 
-def _operand_syms(trace, op):
+def _operand_syms(trace, op, spread=()):
     kinds = op.types.partition(">")[0] if op.elementwise else "T" * len(op.operands)
-    return [trace.input(name, kind) for name, kind in zip(op.operands, kinds)]
+    of_rows = {"T": "R", "?": "r"}
+    return [
+        trace.input(name, of_rows[kind] if i in spread else kind)
+        for i, (name, kind) in enumerate(zip(op.operands, kinds))
+    ]
 
 
 def _reverse(trace, g, out, operands, wanted):
@@ -250,12 +259,16 @@ def several_program(function, count, rows=False):
     return program, [names.index(name) for name in program.inputs]
 
 
-def vjp_program(op, wanted, options=None):
-    """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand)."""
-    trace = _trace_of(op, options)
+def vjp_program(op, wanted, options=None, spread=()):
+    """The program that gives the cotangents of the wanted operands (a tuple of bool, one for each operand).
+
+    `spread` are numbers of operands of an elementwise operation that have one value for each row: the program runs
+    along rows then, and sums their cotangents.
+    """
+    trace = Trace(rows=True) if spread else _trace_of(op, options)
     kind = forward_program(op, options).result_kind if op.rowwise else "T"
     g = trace.input("g", kind)
-    operands = _operand_syms(trace, op)
+    operands = _operand_syms(trace, op, spread)
     if op.derived:
         out = trace.lift(_traced(op.fn, operands, options))
         grads = _reverse(trace, g, out, operands, wanted)
@@ -266,6 +279,9 @@ def vjp_program(op, wanted, options=None):
     else:
         raise NotElementwise(f"{op.name} is not elementwise")
     results = [trace.lift(0.0 if grad is None else grad) for grad, want in zip(grads, wanted) if want]
+    if spread:
+        numbers = [i for i, want in enumerate(wanted) if want]
+        results = [trace.sum_of_row(result) if i in spread else result for i, result in zip(numbers, results)]
     program = _emit(trace, results, ("g", "out", *op.operands, "count"), aliases)
     if op.rowwise and program.result_kind != "T":
         raise NotElementwise("a cotangent with one value for each row")

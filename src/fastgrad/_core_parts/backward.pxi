@@ -463,6 +463,8 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
                     mask |= 1u << i
             f = row.formula(mask)
             if f is not None and has_program(f, g) and fg_vjp_suits(&f.vjp, node.saved, node.versions, g):
+                if spread_vjp(run, node, f, g, mask):
+                    return 0
                 return apply_program(run, node, f, grads)
         elif row.rowwise:
             if node.direct and rows_vjp(run, node, g):

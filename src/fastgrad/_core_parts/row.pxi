@@ -220,6 +220,7 @@ cdef class Row:
     cdef uint8_t out_code[CODES]
     cdef Formula forward
     cdef list formulas             # the vjp's, by mask of wanted operands
+    cdef dict spreads              # the same where operands were broadcast: see spread_formula
     cdef bint traced[8]
     cdef unsigned int saves
     cdef bint saves_out
@@ -296,6 +297,29 @@ cdef class Row:
             if row is not None:
                 self.variants[tuple(key)] = row
         return row
+
+    cdef Formula spread_formula(self, unsigned int mask, unsigned int spread):
+        """The same along rows, where the operands `spread` (a mask) have one value for each; None if there is none."""
+        cdef Formula f
+        cdef int i, k = 0
+        if self.spreads is None:
+            self.spreads = {}
+        key = mask << 8 | spread
+        if key not in self.spreads:
+            wanted = tuple([bool(mask >> i & 1) for i in range(self.nin)])
+            numbers = tuple([i for i in range(self.nin) if spread >> i & 1])
+            f = None
+            try:
+                f = make_formula(vjp_program(self.op, wanted, self.options, numbers), self.op.operands)
+            except NotElementwise:
+                pass
+            if f is not None:
+                for i in range(self.nin):
+                    if wanted[i]:
+                        f.vjp.edges[k] = i
+                        k += 1
+            self.spreads[key] = f
+        return <Formula>self.spreads[key]
 
     cdef Row variant(self, dict options):
         """A derived row for these options, with its forward program if it has one."""
