@@ -409,9 +409,10 @@ static intptr_t choose_columns(const work *w) {
     intptr_t bytes = 1, parts;
     for (int r = first_temp(p); r < first_output(p); r++) bytes += p->place[r] == FG_PER_ROW ? p->itemsize[r] : 0;
     intptr_t most = CACHE_BYTES / bytes < room ? CACHE_BYTES / bytes : room;
-    if (most > WIDE) most = WIDE;
+    if (most > WIDE && w->nphases > 1) most = WIDE;
     parts = (w->inner + most - 1) / most;
-    if (parts == 1 && w->outer == 1 && w->inner > 2 * COLUMNS) parts = 2; /* something for each thread */
+    /* something for each thread */
+    if (parts == 1 && w->outer == 1 && w->inner > 2 * COLUMNS && fg_threads_get() > 1) parts = 2;
     return w->inner <= COLUMNS ? w->inner : (w->inner / parts + COLUMNS - 1) / COLUMNS * COLUMNS;
 }
 
