@@ -216,6 +216,8 @@ fg_loop fg_kernel_find(const char *name, int dtype);
 void fg_copy(fg_array *to, fg_array *from);
 /* Every element of `a` = the `itemsize` bytes at `value`. */
 void fg_fill(fg_array *a, const void *value);
+/* to = the matrices in the last two axes of `from`, with zeros above (or, not `lower`, below) diagonal k. C order. */
+void fg_triangle(const fg_array *from, fg_array *to, intptr_t k, bool lower);
 
 /* ---------------------------------------------------------------- gather: places along an axis -- */
 

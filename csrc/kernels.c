@@ -198,3 +198,32 @@ void fg_fill(fg_array *a, const void *value) {
         fg_parallel(fill_part, &j, w.shape[j.axis], grain);
     }
 }
+
+/* What the threads share of one call of fg_triangle. */
+typedef struct triangle {
+    const char *from;
+    char *to;
+    intptr_t rows, columns, k;
+    size_t itemsize;
+    bool lower;
+} triangle;
+
+static void copy_triangle(void *context, intptr_t first, intptr_t last) {
+    const triangle *t = context;
+    const size_t row = (size_t)t->columns * t->itemsize;
+    for (intptr_t i = first; i < last; i++) {
+        const intptr_t along = i % t->rows + t->k + t->lower; /* the first element beyond the lower triangle */
+        const intptr_t cut = along < 0 ? 0 : along < t->columns ? along : t->columns;
+        const size_t before = (size_t)cut * t->itemsize, kept = t->lower ? 0 : before;
+        const size_t bytes = t->lower ? before : row - before;
+        char *to = t->to + (size_t)i * row;
+        memcpy(to + kept, t->from + (size_t)i * row + kept, bytes);
+        memset(to + (t->lower ? before : 0), 0, row - bytes);
+    }
+}
+
+void fg_triangle(const fg_array *from, fg_array *to, intptr_t k, bool lower) {
+    const intptr_t *shape = from->dims + from->ndim - 2;
+    triangle t = {from->data, to->data, shape[0], shape[1], k, from->itemsize, lower};
+    if (from->size) fg_parallel(copy_triangle, &t, from->size / t.columns, 2 * FG_GRAIN / t.columns + 1);
+}

@@ -77,6 +77,8 @@ MOVES = {
     "split empty": lambda x: fg.split(x, [0, 2], 2), "overlapping": lambda x: fg.split(x, [3, 1], 2),
     "stack": lambda x: fg.stack([x, x], 1), "concat": lambda x: fg.concat([x, x[:, :1], x], 1),
     "flat": lambda x: fg.concat([x, x], None),
+    "tril": lambda x: fg.tril(x), "tril above": lambda x: fg.tril(x, 1), "triu": lambda x: fg.triu(x), "triu below": lambda x: fg.triu(x, -1),
+    "triu beyond": lambda x: fg.triu(x, 30), "tril beyond": lambda x: fg.tril(x, -30),
     "cumsum": lambda x: fg.cumsum(x, 1), "cumsum along rows": lambda x: fg.cumsum(x, -1), "cumsum of all": lambda x: fg.cumsum(x),
 }  # fmt: skip
 
@@ -95,7 +97,7 @@ def test_what_moves_elements_moves_the_same_ones_directly(name, order, dtype):
 @pytest.mark.parametrize("size", [200, 70_000])
 def test_large_arrays_are_moved_with_others_looking_on(size):
     x = array(3, size, dtype=np.float32)
-    for name in ("flip", "roll", "roll far", "pad", "stack", "concat"):
+    for name in ("flip", "roll", "roll far", "pad", "stack", "concat", "tril", "triu below"):
         both(MOVES[name], x.reshape(3, size // 10, 10))
     both(lambda x: fg.concat([x, x.T.reshape(x.shape)]), x)
 

@@ -485,7 +485,7 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif TRANSPOSE <= row.code <= SQUEEZE:
             if turn_vjp(run, node, g):
                 return 0
-        elif CONCAT <= row.code <= PADDED:
+        elif CONCAT <= row.code <= TRIU:
             if blocks_vjp(run, node, grads):
                 return 0
         elif row.code == CUMSUM or row.code == CUMPROD:

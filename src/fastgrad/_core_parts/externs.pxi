@@ -200,6 +200,7 @@ cdef extern from "fg.h" nogil:
     fg_loop fg_kernel_find(const char* name, int dtype)
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)
+    void fg_triangle(fg_array* source, fg_array* to, intptr_t k, c_bool lower)
     void fg_scan(c_bool product, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
     c_bool fg_sort_tells(fg_array* a)
     fg_status fg_sort(fg_array* source, fg_array* to, fg_array* order, intptr_t n, c_bool descending)

@@ -1,5 +1,5 @@
-# The direct path of joining, cutting, rolling and padding: block copies forward, windows of the cotangent back (or the
-# other way round). Each function gives None or False where the general path must serve.
+# The direct path of joining, cutting, rolling, padding and triangles: block copies forward, windows of the cotangent
+# back (or the other way round). Each function gives None or False where the general path must serve.
 
 cdef object apply_blocks(Row row, tuple operands, dict options):
     if row.code == CONCAT or row.code == STACK:
@@ -264,10 +264,10 @@ cdef bint cut_vjp(fg_run* run, Node node, fg_array** grads, dict options) except
     return True
 
 
-# ---------------------------------------------------------------- rolling and padding
+# ---------------------------------------------------------------- rolling, padding and triangles
 
 cdef object moved(Row row, Tensor x, dict options):
-    """What is one array in another place: rolled, or with a constant border."""
+    """What is one array in another place: rolled, with a constant border, or but a triangle of it."""
     cdef fg_array* a = fg_array_keep(x.a)
     cdef fg_array* r
     cdef Tensor out
@@ -275,7 +275,8 @@ cdef object moved(Row row, Tensor x, dict options):
     try:
         if not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0:
             return None
-        r = rolled(a, options, 1) if row.code == ROLL else bordered(a, options)
+        r = rolled(a, options, 1) if row.code == ROLL else bordered(a, options) if row.code == PADDED \
+            else triangle_of(row, a, options)
         if r == NULL:
             return None
         out = new_tensor(r)
@@ -292,13 +293,13 @@ cdef object moved(Row row, Tensor x, dict options):
 
 cdef fg_array* back_of(Row row, fg_array* g, fg_array* like, dict options) except? NULL:
     cdef fg_array* dense
-    if g.dtype != like.dtype:
+    if g.dtype != like.dtype or row.code >= TRIL and g.ndim != like.ndim:
         return NULL
     if row.code == PADDED:
         return inner_of(g, like, options)
     dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
     try:
-        return rolled(dense, options, -1)
+        return rolled(dense, options, -1) if row.code == ROLL else triangle_of(row, dense, options)
     finally:
         fg_array_drop(dense)
 
@@ -431,4 +432,25 @@ cdef fg_array* inner_of(fg_array* g, fg_array* like, dict options) except? NULL:
     r = fg_array_view(g, data, g.ndim, fg_shape(like), fg_strides(g))
     if r == NULL:
         raise MemoryError
+    return r
+
+
+cdef fg_array* triangle_of(Row row, fg_array* a, dict options) except? NULL:
+    """Contiguous matrices with zeros on one side of a diagonal; NULL where NumPy should judge it."""
+    cdef intptr_t k
+    cdef fg_array* r
+    if a.ndim < 2 or not PyLong_CheckExact(options["k"]):
+        return NULL
+    k = small_int(options["k"])
+    if abs(k) >= TOO_LARGE:
+        return NULL
+    r = new_like(a)
+    if a.size >= RELEASE_GIL:
+        hold_pair(a, r)
+        with nogil:
+            fg_triangle(a, r, k, row.code == TRIL)
+        fg_array_drop(a)
+        fg_array_drop(r)
+    else:
+        fg_triangle(a, r, k, row.code == TRIL)
     return r

@@ -4,7 +4,7 @@ name = "compiled"
 
 
 cdef bint is_plain(object value):
-    if value is None or type(value) in (bool, int, float, str):
+    if value is None or value is True or value is False or is_weak_real(value) or type(value) is str:
         return True
     if type(value) is not tuple:
         return False

@@ -25,12 +25,14 @@ cdef enum:
     FLIP
     EXPAND_DIMS
     SQUEEZE
-    CONCAT            # from here to PADDED: joins.pxi
+    CONCAT            # from here to TRIU: joins.pxi
     STACK
     SPLIT
     UNSTACK
     ROLL
     PADDED
+    TRIL
+    TRIU
     CUMSUM            # scans.pxi
     CUMPROD
     PROD              # rows.pxi
@@ -46,6 +48,7 @@ cdef dict SPECIAL = {
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
+    "tril": TRIL, "triu": TRIU,
     "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD, "sort": SORT,
 }
 

@@ -27,7 +27,7 @@ cdef object apply_special(Row row, tuple operands, dict options):
             return reshape(x, options["shape"])
     elif TRANSPOSE <= row.code <= SQUEEZE:
         return turn(row, x, options)
-    elif CONCAT <= row.code <= PADDED:
+    elif CONCAT <= row.code <= TRIU:
         return apply_blocks(row, operands, options)
     elif row.code == CUMSUM or row.code == CUMPROD:
         return scan(row, x, options)

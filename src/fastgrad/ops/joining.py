@@ -10,9 +10,8 @@ from numpy.lib.array_utils import normalize_axis_index
 from ._batch import every, shaped
 from ._doc import describe
 from ._doc import doc as _doc
-from ._row import case
+from ._row import TABLE, case
 from ._row import register as _op
-from .elementwise import where
 from .indexing import getitem
 from .linalg import strong
 from .reductions import cumprod
@@ -211,12 +210,24 @@ def _rollaxis(x, axis, start):
 # ---------------------------------------------------------------- matrices and grids --
 
 
-def _triangle(name, x, lower, k):
-    if x.ndim < 1:
-        raise TypeError(f"{name}: expected an axis or two, got a 0-d array")
-    n, m = x.shape[-2:] if x.ndim > 1 else (x.shape[-1], x.shape[-1])
-    kept = np.tri(n, m, k, bool) if lower else ~np.tri(n, m, k - 1, bool)
-    return where(kept, x, np.zeros((), x.dtype))
+def _triangle(name, function):
+    def run(x, k):
+        if np.ndim(x) < 1:
+            raise TypeError(f"{name}: expected an axis or two, got a 0-d array")
+        return function(x, k)
+
+    return run
+
+
+def _batch_triangle(name):
+    """Of vectors, which are the rows of square matrices, or of matrices."""
+
+    def run(many, x, k):
+        if x.ndim == 2:
+            x = broadcast_to(expand_dims(x, 1), (x.shape[0], x.shape[1], x.shape[1]))
+        return TABLE[name](x, k)
+
+    return run
 
 
 def _vander(x, N, increasing):
@@ -390,12 +401,16 @@ rollaxis = _op(
     doc=_doc("x with an axis moved to stand before another; a view.", "rollaxis([[1., 2.]], 1)", "tensor([[1.],\n        [2.]])"))
 
 tril = _op(
-    "tril", lambda x, k: _triangle("tril", x, True, k), "x; k=0",
+    "tril", _triangle("tril", np.tril), "x; k=0",
+    linear="jointly", batch=_batch_triangle("tril"),
+    vjp=lambda g, out, x, k: tril(g, k),
     cases=[case((3, 3)), case((2, 3), k=1), case((2, 3, 2), k=-1), case((3,)), case((0, 2)), case((2, 2), k=-5)],
     doc=_doc("x with zeros above a diagonal of its last two axes.", "tril([[1., 1.], [1., 1.]])",
              "tensor([[1., 0.],\n        [1., 1.]])"))
 triu = _op(
-    "triu", lambda x, k: _triangle("triu", x, False, k), "x; k=0",
+    "triu", _triangle("triu", np.triu), "x; k=0",
+    linear="jointly", batch=_batch_triangle("triu"),
+    vjp=lambda g, out, x, k: triu(g, k),
     cases=[case((3, 3)), case((2, 3), k=1), case((2, 3, 2), k=-1), case((3,)), case((0, 2)), case((2, 2), k=5)],
     doc=_doc("x with zeros below a diagonal of its last two axes.", "triu([[1., 1.], [1., 1.]])",
              "tensor([[1., 1.],\n        [0., 1.]])"))
