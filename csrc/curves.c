@@ -11,6 +11,7 @@
 #define H4(x, a, ...) (H3(x, __VA_ARGS__) * (x) + (a))
 #define H5(x, a, ...) (H4(x, __VA_ARGS__) * (x) + (a))
 #define H6(x, a, ...) (H5(x, __VA_ARGS__) * (x) + (a))
+#define H7(x, a, ...) (H6(x, __VA_ARGS__) * (x) + (a))
 #define P10(x, a, b, c, d, e, f, g, h, i, j) (H5((x) * (x), a, c, e, g, i) + (x) * H5((x) * (x), b, d, f, h, j))
 #define P11(x, a, b, c, d, e, f, g, h, i, j, k) (H6((x) * (x), a, c, e, g, i, k) + (x) * H5((x) * (x), b, d, f, h, j))
 #define P22(x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v) \
@@ -34,6 +35,8 @@
 #define OF(name) name##_of_float
 #define N(d, f) f
 #include "elementary.h"
+
+#include "gamma.h"
 
 /* ---------------------------------------------------------------- loops -- */
 
@@ -92,6 +95,11 @@ typedef void (*curve_fn)(char **args, intptr_t n);
     EACH(2, 2, logistic_loss)  \
     EACH(2, 2, relu_pull)      \
     EACH(2, 2, hardswish_pull) \
+    EACH(1, 1, psi_terms)      \
+    EACH(1, 1, trigamma)       \
+    EACH(1, 1, log_ndtr)       \
+    EACH(2, 2, log_ndtr_pull)  \
+    EACH(3, 3, share)          \
     EACH(3, 3, logistic_pull)
 
 #define WITH_NUMBERS(EACH)  \

@@ -190,6 +190,8 @@ static FG_INLINE REAL OF(logistic_pull)(REAL t, REAL x, REAL y) {
     return t * ((1 - y) * s - y * c);
 }
 
+static FG_INLINE REAL OF(share)(REAL t, REAL x, REAL y) { return t * OF(sigmoid)(x == y ? 0 : x - y); }
+
 /* ---------------------------------------------------------------- lines with bends -- */
 
 static FG_INLINE REAL OF(relu)(REAL x) { return x <= 0 ? 0 : x; }

@@ -248,6 +248,10 @@ def logistic_pull(t, x, y):
     return t * ((1 - y) * s - y * c)
 
 
+def share(t, x, y):
+    return t * sigmoid(_select(x == y, 0, x - y))
+
+
 def relu(x):
     return _select(x <= 0, 0, x)
 

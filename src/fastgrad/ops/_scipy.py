@@ -55,13 +55,15 @@ class SciPyOp(Op):
         self._fn = function
 
 
-def curve(name, function, fallback):
+def curve(name, function, fallback=None):
     """The forward of a row with a loop of csrc (see `_elementary.curve`): other dtypes are SciPy's, or the fallback's."""
 
     def general(*operands):
         try:
             other = ufunc(name)
         except ImportError:
+            if fallback is None:
+                raise
             other = fallback
         return other(*operands)
 

@@ -103,24 +103,15 @@ def _half_at_ties(g, x, y):
     return where(x == y, g / 2, g)
 
 
-def _softmax_of_two(x, y):
-    """exp(x) / (exp(x) + exp(y)) and its complement, as a and b to be divided by a + b.
-
-    Both keep their relative accuracy however far x and y are apart, and since `minimum` and `maximum` halve
-    their gradients at ties, derivatives of every order are right where x == y.
-    """
-    d = where((x == y) & isinf(x), 0.0, x - y)
-    return exp(minimum(d, 0)), exp(-maximum(d, 0))
+def _share_dx(g, out, t, x, y):
+    return g * (t * (share(1.0, x, y) * share(1.0, y, x)))
 
 
-def _logaddexp_dx(g, out, x, y):
-    a, b = _softmax_of_two(x, y)
-    return g * (a / (a + b))
-
-
-def _logaddexp_dy(g, out, x, y):
-    a, b = _softmax_of_two(x, y)
-    return g * (b / (a + b))
+def _share_of_others(t, x, y):
+    """exp(x) / (exp(x) + exp(y)), and so that neither part is small where that is not."""
+    d = np.where((x == y) & np.isinf(x), 0.0, x - y)
+    a, b = np.exp(np.minimum(d, 0)), np.exp(-np.maximum(d, 0))
+    return t * (a / (a + b))
 
 
 def _radius(y, x):
@@ -207,10 +198,15 @@ log10      = _op("log10",      np.log10,      "x", vjp=lambda g, out, x: g / (LN
                  doc=_doc("Logarithm to base 10.", "log10([1., 10.])", "tensor([0., 1.])"))
 log1p      = _op("log1p",      np.log1p,      "x", vjp=lambda g, out, x: g / (1 + x),           near=(-0.7, 3),
                  doc=_doc("log(1 + x), accurate near 0.", "log1p([0., 0.])", "tensor([0., 0.])"))
-logaddexp  = _op("logaddexp",  np.logaddexp,  "x, y", vjp=(_logaddexp_dx, _logaddexp_dy),
+logaddexp  = _op("logaddexp",  np.logaddexp,  "x, y", vjp=(lambda g, out, x, y: share(g, x, y),
+                                                                     lambda g, out, x, y: share(g, y, x)),
                  kinks=[((-INF, 0.0), (0.0, 1.0)), ((INF, 0.0), (1.0, 0.0)), ((-INF, -INF), (0.5, 0.5)),
                         ((1.0, 1.0), (0.5, 0.5)), ((1000.0, 0.0), (1.0, 0.0))],
                  doc=_doc("log(exp(x) + exp(y)), without overflow.", "logaddexp([1000.], [0.])", "tensor([1000.])"))
+share      = _op("share", curve(_elementary.share, _share_of_others), "t, x, y", loop="share",
+                 vjp=(lambda g, out, t, x, y: share(g, x, y), _share_dx,
+                      lambda g, out, t, x, y: -_share_dx(g, out, t, x, y)),
+                 doc="t * exp(x) / (exp(x) + exp(y)), without overflow: the vjp of logaddexp.")
 erf        = _op("erf",        _erf,          "x", vjp=lambda g, out, x: g * (TWO_OVER_SQRT_PI * exp(-(x * x))),
                  loop="erf",
                  doc=_doc("Error function.", "erf([0., 10.])", "tensor([0., 1.])", "Within 2 units in the last place."))

@@ -21,8 +21,6 @@ from .elementwise import (
     INF,
     LN2,
     NAN,
-    _logaddexp_dx,
-    _logaddexp_dy,
     _no_slope,
     abs,
     arctan2,
@@ -34,6 +32,7 @@ from .elementwise import (
     log,
     real,
     rint,
+    share,
     sin,
     where,
 )  # fmt: skip
@@ -98,11 +97,11 @@ def _one(x):
 
 
 def _logaddexp2_dx(g, out, x, y):
-    return _logaddexp_dx(g, out, x * LN2, y * LN2)
+    return share(g, x * LN2, y * LN2)
 
 
 def _logaddexp2_dy(g, out, x, y):
-    return _logaddexp_dy(g, out, x * LN2, y * LN2)
+    return share(g, y * LN2, x * LN2)
 
 
 _SINC = [-1 / 3, 1 / 30, -1 / 840, 1 / 45360, -1 / 3991680, 1 / 518918400]  # of cos(t)/t - sin(t)/t**2, by odd powers

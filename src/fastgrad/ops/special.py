@@ -13,10 +13,11 @@ from functools import partial
 
 import numpy as np
 
-from . import _elementary, _scipy
+from . import _elementary, _gamma, _scipy
 from ._doc import describe
 from ._doc import doc as _doc
 from ._elementary import curve
+from ._gamma import through_double
 from ._row import TABLE, case, register
 from ._scipy import defined as _defined
 from ._scipy import each as _each
@@ -153,8 +154,13 @@ def _erfcx_dx(g, out, x):
     return g * where(far, -TWO_OVER_SQRT_PI * t * series, 2 * x * out - TWO_OVER_SQRT_PI)
 
 
-def _log_ndtr_dx(g, out, x):
-    return g / (HALF_SQRT_PI / SQRT_HALF * erfcx(-SQRT_HALF * x))
+def _hazard(t, x):
+    return t / (HALF_SQRT_PI / SQRT_HALF * erfcx.fn(-SQRT_HALF * x))
+
+
+def _hazard_dx(g, out, t, x):
+    hazard = log_ndtr_pull(1.0, x)
+    return -g * (t * (hazard * (x + hazard)))
 
 
 def _square_root(delta, r):
@@ -247,9 +253,13 @@ ndtr = _own("ndtr", _scipy.curve("ndtr", _elementary.ndtr, _plain(_elementary.nd
             vjp=lambda g, out, x: g * (exp(-0.5 * (x * x)) * (1 / SQRT_TWO_PI)),
             doc=_doc("The chance that a standard normal variable is less than x.", "special.ndtr([-1., 0., 1.])",
                      "tensor([0.15865525, 0.5       , 0.84134475])", "Within 5 units in the last place."))
-log_ndtr = _op("log_ndtr", "x", vjp=_log_ndtr_dx,
-               doc=_doc("log(ndtr(x)), accurate where ndtr(x) is tiny.", "special.log_ndtr([-1000., 0.])",
-                        "tensor([-5.00007827e+05, -6.93147181e-01])"))
+log_ndtr = _own("log_ndtr", _scipy.curve("log_ndtr", through_double(_gamma.log_ndtr)), "x", loop="log_ndtr",
+                vjp=lambda g, out, x: log_ndtr_pull(g, x),
+                doc=_doc("log(ndtr(x)), accurate where ndtr(x) is tiny.", "special.log_ndtr([-1000., 0.])",
+                         "tensor([-5.00007827e+05, -6.93147181e-01])", "Within 5 units in the last place."))
+log_ndtr_pull = register("log_ndtr_pull", curve(through_double(_gamma.log_ndtr_pull), _hazard), "t, x",
+                         vjp=(lambda g, out, t, x: log_ndtr_pull(g, x), _hazard_dx), loop="log_ndtr_pull",
+                         doc="The vjp of log_ndtr: t times density by distribution function.")
 ndtri = _op("ndtri", "y", vjp=lambda g, out, y: g * (SQRT_TWO_PI * exp(0.5 * (out * out))), near=_UNIT,
             doc=_doc("The inverse of ndtr.", "special.ndtri([0.5, 0.975])", "tensor([0.        , 1.95996398])"))
 ndtri_exp = _op("ndtri_exp", "y", vjp=lambda g, out, y: g * (SQRT_TWO_PI * exp(0.5 * (out * out) + y)),
@@ -264,14 +274,20 @@ gamma = _op("gamma", "x", vjp=lambda g, out, x: g * (out * digamma(x)), near=_PO
 rgamma = _op("rgamma", "x", vjp=lambda g, out, x: -g * (out * digamma(x)), near=_POSITIVE,
              fallback=_plain(lambda x: 1 / np.asarray(_each(math.gamma)(x))),
              doc=_doc("1 / gamma(x).", "special.rgamma([1., 5.])", "tensor([1.        , 0.04166667])"))
-gammaln = _op("gammaln", "x", vjp=lambda g, out, x: g * digamma(x), near=_POSITIVE, fallback=_scipy.gammaln,
+gammaln = _op("gammaln", "x", vjp=lambda g, out, x: g * psi_terms(x), near=_POSITIVE, fallback=_scipy.gammaln,
               doc=_doc("log(abs(gamma(x))).", "special.gammaln([1., 100.])", "tensor([  0.        , 359.13420537])"))
 loggamma = _op("loggamma", "x", vjp=_defined(lambda g, out, x: g * digamma(x)), near=_POSITIVE,
                doc=_doc("log(gamma(x)), of complex numbers too.", "special.loggamma([1., 100.])",
                         "tensor([  0.        , 359.13420537])"))
 gammasgn = _op("gammasgn", "x", vjp=lambda g, out, x: 0.0, near=_POSITIVE,
                doc=_doc("The sign of gamma(x).", "special.gammasgn([1.5, -0.5])", "tensor([ 1., -1.])"))
-digamma = _op("digamma", "x", ufunc="psi", vjp=lambda g, out, x: g * polygamma(1, x), near=_POSITIVE,
+psi_terms = register("psi_terms", curve(through_double(_gamma.psi_terms), lambda x: digamma.fn(x)), "x",
+                     vjp=lambda g, out, x: g * trigamma(x), near=_POSITIVE, loop="psi_terms",
+                     doc="digamma, faster than SciPy's, but near its zeros accurate to a rounding of 1 alone.")
+trigamma = register("trigamma", curve(through_double(_gamma.trigamma), lambda x: _polygamma(1, x)), "x",
+                    vjp=lambda g, out, x: g * polygamma(2, x), near=_POSITIVE, loop="trigamma",
+                    doc="The derivative of digamma.")
+digamma = _op("digamma", "x", ufunc="psi", vjp=lambda g, out, x: g * trigamma(x), near=_POSITIVE,
               fallback=_scipy.digamma,
               doc=_doc("The derivative of log(gamma(x)), also called psi.", "special.digamma([1., 100.])",
                        "tensor([-0.57721566,  4.60016185])"))
