@@ -86,7 +86,19 @@ static void init(fg_array *a, int ndim, int dtype, uint32_t itemsize, intptr_t s
     a->flags = 0;
 }
 
+/* An array of no dimensions: with a float64, or less, one line of the cache. */
+static fg_array *new_single(int dtype, uint32_t itemsize) {
+    const size_t header = itemsize <= 8 ? offsetof(fg_array, dims) : header_bytes(0);
+    fg_array *a = allocate(header + itemsize);
+    if (!a) return NULL;
+    init(a, 0, dtype, itemsize, 1);
+    a->data = (char *)a + header;
+    a->flags = FG_CONTIGUOUS | FG_ALIGNED | FG_WRITEABLE;
+    return a;
+}
+
 fg_array *fg_array_new(int ndim, const intptr_t *shape, int dtype, uint32_t itemsize) {
+    if (ndim == 0) return new_single(dtype, itemsize);
     intptr_t strides[FG_MAXDIMS], size;
     if (ndim < 0 || ndim > FG_MAXDIMS || !fill_strides(ndim, shape, itemsize, strides, &size)) return NULL;
     const size_t header = header_bytes(ndim), bytes = (size_t)size * itemsize;

@@ -387,6 +387,10 @@ typedef struct fg_vjp {
     bool truths[8];               /* an input is of bools */
     double consts[4];             /* of results that are FG_CONST */
 } fg_vjp;
+/* The three below at once, and the program between them, for arrays that are too small for anything else to be done
+ * meanwhile. False, and nothing is done or taken, where the vjp does not suit. */
+bool fg_vjp_run(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved, const uint32_t *versions,
+                fg_array *g_take, const fg_loop *add, fg_status *status);
 /* Whether all that the vjp reads is there: the cotangent g, float32 or float64, and what a node saved, not written since. */
 bool fg_vjp_suits(const fg_vjp *vjp, fg_array *const *saved, const uint32_t *versions, const fg_array *g);
 /* The program's inputs (borrowed) and room for its outputs, one of which may be g itself. With a run (it may be NULL)

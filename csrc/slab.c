@@ -1,14 +1,14 @@
 /* slab: small blocks, many and short-lived: array headers with their data, and what the embedding program adds.
  *
  * A slab is one aligned stretch of memory cut into blocks of one size, so that a block's slab is found by masking its
- * address. Given-back blocks are handed out first, newest first. A slab without live blocks goes back to the system
- * unless it is its size's last. From a size's second slab on huge pages are asked for: a graph of a million nodes
+ * address. Given-back blocks are handed out first, newest first. A slab without live blocks is its size's last, or becomes
+ * a spare one for any size, or goes back to the system where there are spares enough. From a size's second slab on huge pages are asked for: a graph of a million nodes
  * would otherwise spend more time on page faults than on being recorded.
  */
 #if defined(__linux__) && !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE /* MAP_ANONYMOUS, madvise */
 #endif
-#include "fg.h"
+#include "walk.h"
 
 #include <stdlib.h>
 #if defined(_WIN32)
@@ -44,6 +44,9 @@ typedef struct slab {
     bool listed;
 } slab;
 
+enum { MOST_SPARES = 16 }; /* 32 MB: what a loop that makes a graph and drops it would fault in again each time */
+static slab *spares[MOST_SPARES];
+static int spare_count;
 static slab *with_room[SIZES];
 static uint32_t slabs[SIZES]; /* how many there are of each size */
 
@@ -93,10 +96,10 @@ static void delist(slab *s) {
 }
 
 static slab *new_slab(uint32_t size) {
-    slab *s = map_slab(slabs[size] > 0);
+    slab *s = spare_count ? spares[--spare_count] : map_slab(slabs[size] > 0);
     if (!s) return NULL;
     s->given_back = NULL;
-    s->fresh = (char *)s + ((sizeof *s + GRAIN - 1) & ~(size_t)(GRAIN - 1));
+    s->fresh = (char *)s + ((sizeof *s + FG_LINE - 1) & ~(size_t)(FG_LINE - 1));
     s->end = (char *)s + SLAB_BYTES;
     s->live = 0;
     s->size = size;
@@ -132,7 +135,10 @@ void fg_small_free(void *block) {
     if (--s->live == 0 && slabs[s->size] > 1) {
         delist(s);
         slabs[s->size]--;
-        unmap_slab(s);
+        if (spare_count < MOST_SPARES)
+            spares[spare_count++] = s;
+        else
+            unmap_slab(s);
     }
 }
 

@@ -13,6 +13,14 @@ bool fg_vjp_suits(const fg_vjp *vjp, fg_array *const *saved, const uint32_t *ver
     return true;
 }
 
+static inline bool same_shape(const fg_array *a, const fg_array *b) {
+    if (a->ndim != b->ndim) return false;
+    for (int i = 0; i < a->ndim; i++) {
+        if (a->dims[i] != b->dims[i]) return false;
+    }
+    return true;
+}
+
 static fg_array *new_like(fg_array *g) { return fg_array_new(g->ndim, fg_shape(g), g->dtype, g->itemsize); }
 
 /* The one result that output i is, or -1: it may be several. */
@@ -32,11 +40,11 @@ static fg_array *held(const fg_vjp *vjp, int i, fg_run *run, const fg_node *node
     const int k = only_result(vjp, i);
     if (k < 0) return NULL;
     const fg_array *like = saved[vjp->edges[k]];
-    if (like && !fg_array_same_shape(like, g)) return NULL;
+    if (like && !same_shape(like, g)) return NULL;
     void **slot = fg_run_peek(run, node->edges[vjp->edges[k]]);
     fg_array *a = slot ? *slot : NULL;
     if (!a || !fg_array_unshared(a) || !(a->flags & FG_CONTIGUOUS)) return NULL;
-    return a->dtype == g->dtype && fg_array_same_shape(a, g) ? a : NULL;
+    return a->dtype == g->dtype && same_shape(a, g) ? a : NULL;
 }
 
 /* Whether a program on these inputs is one flat run. */
@@ -78,7 +86,7 @@ static fg_array *constant(fg_array *g, double value) {
 
 /* An input as a result: in the cotangent's shape. */
 static fg_array *given(fg_array *a, fg_array *g) {
-    if (fg_array_same_shape(a, g)) return fg_array_keep(a);
+    if (same_shape(a, g)) return fg_array_keep(a);
     fg_array *r = new_like(g);
     if (r) fg_copy(r, a);
     return r;
@@ -97,7 +105,7 @@ static fg_array *result(const fg_vjp *vjp, int k, fg_array *const *inputs, fg_ar
 }
 
 static fg_status send(fg_run *run, fg_edge edge, fg_array *like, fg_array *r_take, const fg_loop *add) {
-    if (like && !fg_array_same_shape(like, r_take)) {
+    if (like && !same_shape(like, r_take)) {
         const fg_status status = fg_sum_to(r_take, like, add, &r_take);
         if (status) return status;
     }
@@ -124,4 +132,19 @@ fg_status fg_vjp_end(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_arr
     }
     while (sent < made) fg_array_drop(results[sent++]);
     return status;
+}
+
+bool fg_vjp_run(const fg_vjp *vjp, fg_run *run, const fg_node *node, fg_array *const *saved, const uint32_t *versions,
+                fg_array *g_take, const fg_loop *add, fg_status *status) {
+    fg_array *inputs[8], *outputs[4];
+    uint32_t added;
+    if (!fg_vjp_suits(vjp, saved, versions, g_take)) return false;
+    *status = fg_vjp_begin(vjp, NULL, node, saved, g_take, inputs, outputs, &added);
+    if (*status) {
+        fg_array_drop(g_take);
+        return true;
+    }
+    if (vjp->ncomputed) fg_program_run(vjp->programs[g_take->dtype - FG_FLOAT32], inputs, outputs);
+    *status = fg_vjp_end(vjp, run, node, saved, inputs, outputs, added, g_take, add);
+    return true;
 }

@@ -15,6 +15,7 @@ include "_core_parts/node.pxi"       # Node: one recorded operation
 include "_core_parts/pool.pxi"      # free lists of Tensors and Nodes
 include "_core_parts/modes.pxi"      # what a thread has switched on
 include "_core_parts/record.pxi"     # apply: forward, and the node that remembers it
+include "_core_parts/derived.pxi"    # the direct path of expressions
 include "_core_parts/shapes.pxi"     # the direct path of reductions and views
 include "_core_parts/products.pxi"   # the direct path of matmul and linear layers
 include "_core_parts/images.pxi"     # the direct path of convolutions

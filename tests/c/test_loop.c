@@ -13,7 +13,7 @@ static void release(void *owner) { released += owner == (void *)&released; }
 static void new_arrays_are_aligned_and_contiguous(void) {
     const intptr_t large[] = {3, 200}, huge[] = {1 << 20}, empty[] = {4, 0, 2};
     fg_array *a = fg_array_new(0, NULL, FG_FLOAT64, 8);
-    CHECK(a && a->size == 1 && (uintptr_t)a->data % 16 == 0 && a->flags == 7 && fg_array_unshared(a));
+    CHECK(a && a->size == 1 && (uintptr_t)a->data % 8 == 0 && a->flags == 7 && fg_array_unshared(a));
     fg_array_drop(a);
     a = fg_array_new(2, large, FG_FLOAT64, 8);
     CHECK(a && a->size == 600 && (uintptr_t)a->data % 64 == 0);

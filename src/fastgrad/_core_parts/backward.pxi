@@ -275,8 +275,7 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     """Hooks, captures, then the vjp. Consumes `grads`."""
     cdef uint32_t i
     cdef bint needed = False, busy = False, special = b.objects or anomaly
-    if node.vjp != NULL and node.extra is None and b.plain and not special and is_light(node, <fg_array*>grads[0]):
-        apply_light(run, node, grads)
+    if node.vjp != NULL and node.extra is None and b.plain and not special and apply_light(run, node, grads):
         if not b.keep:
             release_saved(node)
         return 0
@@ -320,28 +319,21 @@ cdef int apply_node(Backward b, fg_run* run, Node node, void** grads) except -1:
     return 0
 
 
-cdef inline bint is_light(Node node, fg_array* g) noexcept:
-    """Whether the vjp is a program on few elements, which nothing in Python sees and no other thread comes between."""
-    return direct and node.direct and g != NULL and g.size < RELEASE_GIL and not node.freed \
-        and fg_vjp_suits(node.vjp, node.saved, node.versions, g)
-
-
-cdef int apply_light(fg_run* run, Node node, void** grads) except -1:
-    """`apply_program` without what only large arrays need."""
+cdef inline bint apply_light(fg_run* run, Node node, void** grads) except? True:
+    """The vjp as a program on few elements, which nothing in Python sees; False where it is more than that."""
     cdef fg_array* g = <fg_array*>grads[0]
-    cdef fg_array* inputs[8]
-    cdef fg_array* outputs[4]
-    cdef const fg_vjp* vjp = node.vjp
-    cdef const fg_program* p = vjp.programs[g.dtype - FG_FLOAT32]
-    cdef uint32_t added
+    cdef fg_status status
+    cdef int code
+    if not direct or not node.direct or g == NULL or g.size >= RELEASE_GIL or node.freed:
+        return False
+    code = g.dtype
+    if not fg_vjp_run(node.vjp, run, &node.n, node.saved, node.versions, g, add_loop(g.dtype), &status):
+        return False
     grads[0] = NULL
-    if fg_vjp_begin(vjp, NULL, &node.n, node.saved, g, inputs, outputs, &added) != FG_OK:
-        fg_array_drop(g)
-        raise MemoryError
-    if vjp.ncomputed:
-        fg_program_run(p, inputs, outputs)
-    sent(fg_vjp_end(vjp, run, &node.n, node.saved, inputs, outputs, 0, g, add_loop(g.dtype)))
-    return 0 if vjp.ncomputed == 0 or not p.foreign or PyErr_Occurred() == NULL else -1
+    sent(status)
+    if node.vjp.ncomputed and node.vjp.programs[code - FG_FLOAT32].foreign and PyErr_Occurred() != NULL:
+        raise_set()
+    return True
 
 
 cdef inline bint none_of(Node node, void** grads) noexcept:

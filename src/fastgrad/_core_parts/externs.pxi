@@ -296,6 +296,8 @@ cdef extern from "fg.h":
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)
+    c_bool fg_vjp_run(const fg_vjp*, fg_run*, const fg_node*, fg_array** saved, const uint32_t* versions,
+                      fg_array* g_take, const fg_loop* add, fg_status*)
     c_bool fg_vjp_suits(const fg_vjp*, fg_array** saved, const uint32_t* versions, const fg_array* g)
     fg_status fg_vjp_begin(const fg_vjp*, fg_run*, const fg_node*, fg_array** saved, fg_array* g, fg_array** inputs,
                            fg_array** outputs, uint32_t* added)

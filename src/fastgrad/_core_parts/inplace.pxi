@@ -9,6 +9,7 @@ cdef enum:
 cdef tuple ORIGINS = (None, "no_grad", "inference", "function")
 
 
+@cython.freelist(64)
 cdef class View:
     """How a Tensor came to share memory: the root base, the step from the Tensor it was made of, and when."""
 

@@ -44,11 +44,8 @@ cdef class Node:
     def __dealloc__(self):
         release_saved(self)
         release_edges(self)
-        if self.saved != self.saved_:
-            PyMem_Free(self.saved)
-            PyMem_Free(self.versions)
         if self.n.edges != self.edges_:
-            PyMem_Free(self.n.edges)
+            PyMem_Free(self.n.edges)  # and what lies behind them: see `make_room`
 
     def name(self):
         """The node's name, such as ``'MulBackward'``."""
@@ -237,15 +234,12 @@ cdef inline Node new_node(Row row, int nin, int nout):
 
 cdef int make_room(Node node, int nin) except -1:
     """Room for more operands than a node has within itself; as it was where there is no memory."""
-    cdef fg_edge* edges = <fg_edge*>PyMem_Calloc(nin, sizeof(fg_edge))
-    cdef fg_array** saved = <fg_array**>PyMem_Calloc(nin + 1, sizeof(fg_array*))
-    cdef uint32_t* versions = <uint32_t*>PyMem_Calloc(nin + 1, sizeof(uint32_t))
-    if edges == NULL or saved == NULL or versions == NULL:
-        PyMem_Free(edges)
-        PyMem_Free(saved)
-        PyMem_Free(versions)
+    cdef char* block = <char*>PyMem_Calloc(nin + 1, sizeof(fg_edge) + sizeof(fg_array*) + sizeof(uint32_t))
+    if block == NULL:
         raise MemoryError
-    node.n.edges, node.saved, node.versions = edges, saved, versions
+    node.n.edges = <fg_edge*>block
+    node.saved = <fg_array**>(block + nin * sizeof(fg_edge))
+    node.versions = <uint32_t*>(block + nin * sizeof(fg_edge) + (nin + 1) * sizeof(fg_array*))
     return 0
 
 

@@ -17,6 +17,11 @@ cdef extern from *:
 
 cdef enum:
     KEPT = 256
+    NONES = 3  # attributes of a blank Node that are None: row, options, extra
+    GC_HEADER = 16
+
+cdef char[FG_SMALL] node_image  # of a blank Node
+cdef size_t node_size = 0       # 0: there is no image
 
 cdef PyObject* kept_nodes[KEPT]
 cdef PyObject* kept_tensors[KEPT]
@@ -36,9 +41,49 @@ cdef inline Node blank_node():
         o = kept_nodes[nodes_kept]
         Py_SET_REFCNT(o, 0)
         return <Node>o
-    node = Node.__new__(Node)
+    if FG_RARELY(not node_size):
+        node = Node.__new__(Node)
+        PyObject_GC_UnTrack(<void*>node)
+        return node
+    return fresh_node()
+
+
+cdef inline Node fresh_node():
+    """A Node in new memory, in the state of one that `clean_node` has seen: a graph of millions is made of these."""
+    cdef int i
+    cdef char* block = <char*>fg_small_alloc(node_size)
+    if block == NULL:
+        raise MemoryError
+    memcpy(block, node_image, node_size)
+    for i in range(NONES):
+        Py_INCREF(None)
+    return <Node><PyObject*>(block + GC_HEADER)
+
+
+cdef inline void discard_node(Node node) noexcept:
+    """Give the memory of a clean node back."""
+    cdef int i
+    node.row = None
+    for i in range(NONES):
+        Py_DECREF(None)
+    fg_small_free(<char*><void*>node - GC_HEADER)
+
+
+cdef void remember_blank_node():
+    """Keep the image of a Node with nothing in it, unless there is more in it than is known here."""
+    global node_size
+    cdef Node node = Node.__new__(Node)
+    cdef size_t size = GC_HEADER + (<TypeSlots*><PyObject*>Node).tp_basicsize
+    cdef PyObject** words = <PyObject**>node_image
+    cdef size_t i
+    cdef int nones = 0
     PyObject_GC_UnTrack(<void*>node)
-    return node
+    memcpy(node_image, <char*><void*>node - GC_HEADER, size)
+    Py_SET_REFCNT(<PyObject*>(node_image + GC_HEADER), 0)
+    for i in range(size // sizeof(PyObject*)):
+        nones += words[i] == <PyObject*>None
+    if nones == NONES:
+        node_size = size
 
 
 cdef inline Tensor blank_tensor():
@@ -58,13 +103,15 @@ cdef inline Tensor blank_tensor():
 
 cdef void node_dealloc(PyObject* o) noexcept:
     global nodes_kept
-    if nodes_kept < KEPT and FG_FREE_LISTS and FG_WEAKLIST(o) == NULL and not PyObject_GC_IsTracked(o):
+    if node_size and FG_WEAKLIST(o) == NULL and not PyObject_GC_IsTracked(o):
         Py_SET_REFCNT(o, 1)  # for what follows, which counts references to it
         if clean_node(<Node>o):
             if nodes_kept < KEPT:
                 kept_nodes[nodes_kept] = o
                 nodes_kept += 1
-                return
+            else:
+                discard_node(<Node>o)
+            return
         Py_SET_REFCNT(o, 0)
     cython_node_dealloc(o)
 
@@ -114,9 +161,6 @@ cdef bint clean_tensor(Tensor t) noexcept:
 # Memory for both comes from the core's slabs, where a million Nodes cost few page faults. An object that the cycle
 # collector may know of has a header of the collector's before it, zero while the collector does not know it.
 
-cdef enum:
-    GC_HEADER = 16
-
 cdef PyObject* slab_alloc(void* cls, Py_ssize_t items) noexcept:
     cdef size_t size = GC_HEADER + (<TypeSlots*>cls).tp_basicsize
     cdef char* block = <char*>fg_small_alloc(size)
@@ -154,3 +198,4 @@ def _install_slots():
     if fit:
         install(node_slots, node_dealloc)
         install(tensor_slots, tensor_dealloc)
+        remember_blank_node()

@@ -47,6 +47,10 @@ cdef object row_call(object self, PyObject** args, Py_ssize_t count, PyObject* n
                 out = sum_all(row, <Tensor>x)
                 if out is not None:
                     return out
+            elif row.bare is not None and row.bare.fused and direct:
+                out = apply_fused_one(row.bare, <Tensor>x)
+                if out is not None:
+                    return out
             elif row.derived and row.op.options == ():
                 return apply(row, (x,), {})
             elif row.rowwise:

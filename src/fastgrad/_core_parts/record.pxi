@@ -333,7 +333,7 @@ cdef object apply(Row row, tuple operands, dict options):
     elif row.derived:
         variant = row.variant(options)
         if variant is not None and variant.fused and direct:
-            out = apply_fused(variant, operands)
+            out = apply_fused_one(variant, <Tensor>operands[0]) if row.nin == 1 else apply_fused(variant, operands)
             if out is not None:
                 return out
         return row.fn(*operands, **options)
@@ -388,40 +388,6 @@ cdef fg_array* direct_operand(object x, int code) except? NULL:
         return weak_scalar(x, code)
     except OverflowError:
         return NULL
-
-
-cdef object apply_fused(Row row, tuple operands):
-    """A derived row as one program; None where an operand does not suit it."""
-    cdef fg_array* args[4]
-    cdef fg_array* inputs[8]
-    cdef fg_array* out = NULL
-    cdef fg_program* p
-    cdef Formula f = row.forward
-    cdef int i, n = 0, code = -1, nin = len(operands)
-    for x in operands:
-        if is_tensor(x):
-            code = (<Tensor>x).a.dtype
-    if code != FG_FLOAT32 and code != FG_FLOAT64:
-        return None
-    p = compiled_for(f, code)
-    if p == NULL:
-        return None
-    try:
-        for i in range(nin):
-            args[i] = direct_operand(operands[i], code)
-            if args[i] == NULL:
-                return None
-            n += 1
-        out = new_broadcast(row, nin, args, code, code_size(code))
-        for i in range(f.ninputs):
-            inputs[i] = args[f.sources[i]]
-        run_program(f, p, inputs, &out, out.size)
-        result = new_tensor(out)
-        record_arrays(row, operands, args, result, row.options, True)
-        return result
-    finally:
-        for i in range(n):
-            fg_array_drop(args[i])
 
 
 cdef int run_program(Formula f, fg_program* p, fg_array** inputs, fg_array** outputs, intptr_t size) except -1:

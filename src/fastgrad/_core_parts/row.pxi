@@ -230,6 +230,7 @@ cdef class Row:
     cdef object options            # of a variant
     cdef dict variants
     cdef object defaults           # of a rowwise row, a sum or a mean: the options of a call that gives none; False
+    cdef Row bare                  # the variant without options
     cdef PyMethodDef method
     cdef bytes method_name, method_doc
     cdef object function           # the public one; see `bind`
@@ -327,6 +328,8 @@ cdef class Row:
     cdef Row variant(self, dict options):
         """A derived row for these options, with its forward program if it has one."""
         cdef Row row
+        if not options and self.bare is not None:
+            return self.bare
         for name, value in options.items():
             if value is not None and type(value) not in (bool, int, float, str) and name != "axis":
                 return None  # only plain options are kept
@@ -343,6 +346,8 @@ cdef class Row:
             if self.variants is None or len(self.variants) >= 64:
                 self.variants = {}
             self.variants[key] = row
+            if not options:
+                self.bare = row
         return row
 
 

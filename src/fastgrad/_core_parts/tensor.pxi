@@ -552,7 +552,7 @@ cdef object power_by(Tensor x, object exponent):
             POWERS[key] = row
     if row.options is None:
         return apply_unary(row, x)
-    out = apply_fused(row, (x,)) if row.fused and direct else None
+    out = apply_fused_one(row, x) if row.fused and direct else None
     return row.fn(x, **row.options) if out is None else out
 
 
