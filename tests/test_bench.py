@@ -239,7 +239,8 @@ def test_models_agree_with_each_other():
     assert "MLP" in shown("models", cells)
 
 
-def test_overhead_has_numpys_call_and_the_chains():
+def test_overhead_has_numpys_call_and_the_chains(monkeypatch):
+    monkeypatch.setattr(_suites, "CHAIN_SIZES", (1,))
     cells = list(suite("overhead", ops=["add"], peers=[]))
     forward = [cell for cell in cells if cell.job.phase == "forward"]
     assert all(set(cell.times) == {"fastgrad", "numpy"} for cell in forward) and len(forward) == 2
@@ -269,19 +270,19 @@ def test_memory_counts_what_is_kept(fastgrad):
     kept = {name: _jobs.saved(fastgrad, Job("memory", name, 1000, "float32")) for name in ("add", "exp", "multiply")}
     assert kept == {"add": 0, "exp": 4000, "multiply": 8000}
     assert _jobs.saved(fastgrad, Job("memory", "a[i]", 1000, "float32")) == 0, "an index is the caller's"
-    big = _jobs.graph_bytes(fastgrad, "chain of n", 20_000)
-    assert 0 <= big < 20_000 * 2000
+    assert 0 <= _jobs.graph_bytes(fastgrad, "chain of n", 2000) < 10**8
 
 
 def test_memory_suite_asks_fresh_processes_for_peaks(monkeypatch):
-    monkeypatch.setattr(_jobs, "WARMING", ())
+    monkeypatch.setattr(_suites, "COUNTED_LENGTHS", (100, 200))
     cells = list(suite("memory", ops=["exp"], models=["gp"], peers=[]))
     assert [cell.job.phase for cell in cells] == ["saved", "peak", "bytes a node", "bytes a node"]
     assert all(cell.unit == "bytes" and set(cell.times) == {"fastgrad"} for cell in cells)
     assert "Kept for the gradient" in shown("memory", cells)
 
 
-def test_import_suite_has_time_memory_and_disk():
+def test_import_suite_has_time_memory_and_disk(monkeypatch):
+    monkeypatch.setattr(_suites, "IMPORTS", 1)
     cells = list(suite("import", peers=[]))
     assert [cell.job.name for cell in cells] == ["time", "memory", "disk"]
     assert all(set(cell.times) == {"numpy", "fastgrad"} for cell in cells)

@@ -27,6 +27,9 @@ LENGTHS = dict.fromkeys(GRAPHS, ((10**3, 10**4, 10**5), 10**5))
 LENGTHS["chain of n"] = (10**4, 10**5, 10**6, 10**7), 10**6
 LENGTHS["x[i] for i < n"] = (10**3, 10**4, 10**5), 10**4
 
+CHAIN_SIZES = (1, 10**6)
+COUNTED_LENGTHS = (10**4, 10**6)  # of the graph whose bytes are counted
+IMPORTS = 7
 GRAPH_SECONDS = 1.5  # a graph is not built again once its runs have taken as long
 
 THREADED = ("exp", "tanh", "add", "gelu", "sum", "sum axis 0", "softmax axis 1", "a[i]")
@@ -109,7 +112,7 @@ def overhead(options):
     gradients = [
         Job("overhead", name, size, "float64") for name in chosen_operations(options, COMMON) for size in (1, 64)
     ]
-    chains = [Job("overhead", name, size, "float64") for name in CHAINS for size in (1, 10**6)]
+    chains = [Job("overhead", name, size, "float64") for name in CHAINS for size in CHAIN_SIZES]
     yield from each([*gradients, *chains], chosen_libraries(options), options, "overhead")
 
 
@@ -203,7 +206,7 @@ def memory(options):
         if OPERATIONS[name].sized(10**5)
     ]
     peaks = [Job("memory", name, None, None, "peak") for name in chosen_models(options)]
-    graphs = [Job("memory", "chain of n", n, None, "bytes a node") for n in (10**4, 10**6)]
+    graphs = [Job("memory", "chain of n", n, None, "bytes a node") for n in COUNTED_LENGTHS]
     with Progress("memory", len(jobs) + len(peaks) + len(graphs), show=options.show) as progress:
         with workers(libraries, options.threads) as running:
             for job in jobs:
@@ -247,10 +250,9 @@ print([took, peak])
 def imports(options):
     """What ``import`` takes: seconds and memory in fresh interpreters, and bytes on disk."""
     names = ["numpy", *(name for name in chosen_libraries(options) if name != "mygrad")]
-    rounds = 7
     found = {name: [] for name in names}
-    with Progress("import", rounds * len(names), show=options.show) as progress:
-        for turn in rotated(names, rounds + 1):
+    with Progress("import", (IMPORTS + 1) * len(names), show=options.show) as progress:
+        for turn in rotated(names, IMPORTS + 1):
             for name in turn:
                 found[name].append(imported(name))
                 progress.step(name)
