@@ -47,41 +47,43 @@ void fg_class_losses(const fg_classes *k, char *losses, const char *x, const cha
 typedef struct slope {
     const fg_classes *k;
     char *into;
-    const char *chances, *g;
+    const char *powers, *total, *g;
     intptr_t stride;
 } slope;
 
 /* Lines of neighbouring elements. In place is a case of its own, or the compiler would be wary of it. */
-#define ALONG(T)                                                      \
-    for (intptr_t line = first; line < last; line++) {                \
-        const intptr_t y = k->classes[line];                          \
-        const T *row = (const T *)s->chances + line * k->n;           \
-        const T g = *(const T *)(s->g + line * s->stride);            \
-        T *into = (T *)s->into + line * k->n;                         \
-        if (y == k->ignored) {                                        \
-            for (intptr_t j = 0; j < k->n; j++) into[j] = 0;          \
-            continue;                                                 \
-        }                                                             \
-        const T right = (row[y] - 1) * g;                             \
-        if (into == row) {                                            \
-            for (intptr_t j = 0; j < k->n; j++) into[j] *= g;         \
-        } else {                                                      \
-            for (intptr_t j = 0; j < k->n; j++) into[j] = row[j] * g; \
-        }                                                             \
-        into[y] = right;                                              \
+#define ALONG(T)                                                                                \
+    for (intptr_t line = first; line < last; line++) {                                          \
+        const intptr_t y = k->classes[line];                                                    \
+        const T *row = (const T *)s->powers + line * k->n;                                      \
+        const T total = ((const T *)s->total)[line], g = *(const T *)(s->g + line * s->stride); \
+        const T scale = g / total;                                                              \
+        T *into = (T *)s->into + line * k->n;                                                   \
+        if (y == k->ignored) {                                                                  \
+            for (intptr_t j = 0; j < k->n; j++) into[j] = 0;                                    \
+            continue;                                                                           \
+        }                                                                                       \
+        const T right = (row[y] / total - 1) * g;                                               \
+        if (into == row) {                                                                      \
+            for (intptr_t j = 0; j < k->n; j++) into[j] *= scale;                               \
+        } else {                                                                                \
+            for (intptr_t j = 0; j < k->n; j++) into[j] = row[j] * scale;                       \
+        }                                                                                       \
+        into[y] = right;                                                                        \
     }
 
 /* Rows of an element of each of many lines. */
-#define ACROSS(T)                                                                    \
-    for (intptr_t row = first; row < last; row++) {                                  \
-        const intptr_t line = row / k->n * k->inner, class = row % k->n;             \
-        const T *chances = (const T *)s->chances + row * k->inner;                   \
-        T *into = (T *)s->into + row * k->inner;                                     \
-        for (intptr_t i = 0; i < k->inner; i++) {                                    \
-            const intptr_t y = k->classes[line + i];                                 \
-            const T g = *(const T *)(s->g + (line + i) * s->stride);                 \
-            into[i] = y == k->ignored ? 0 : (chances[i] - (y == class ? 1 : 0)) * g; \
-        }                                                                            \
+#define ACROSS(T)                                                                \
+    for (intptr_t row = first; row < last; row++) {                              \
+        const intptr_t line = row / k->n * k->inner, class = row % k->n;         \
+        const T *powers = (const T *)s->powers + row * k->inner;                 \
+        T *into = (T *)s->into + row * k->inner;                                 \
+        for (intptr_t i = 0; i < k->inner; i++) {                                \
+            const intptr_t y = k->classes[line + i];                             \
+            const T chance = powers[i] / ((const T *)s->total)[line + i];        \
+            const T g = *(const T *)(s->g + (line + i) * s->stride);             \
+            into[i] = y == k->ignored ? 0 : (chance - (y == class ? 1 : 0)) * g; \
+        }                                                                        \
     }
 
 static void slope_range(void *context, intptr_t first, intptr_t last) {
@@ -100,8 +102,9 @@ static void slope_range(void *context, intptr_t first, intptr_t last) {
     }
 }
 
-void fg_class_slope(const fg_classes *k, char *into, const char *chances, const char *g, intptr_t stride) {
-    slope s = {k, into, chances, g, stride};
+void fg_class_slope(const fg_classes *k, char *into, const char *powers, const char *total, const char *g,
+                    intptr_t stride) {
+    slope s = {k, into, powers, total, g, stride};
     const intptr_t count = k->inner == 1 ? k->outer : k->outer * k->n, size = k->inner == 1 ? k->n : k->inner;
     fg_parallel(slope_range, &s, count, FG_GRAIN / size + 1);
 }

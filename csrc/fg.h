@@ -226,6 +226,8 @@ void fg_triangle(const fg_array *from, fg_array *to, intptr_t k, bool lower);
 typedef struct fg_picks {
     const intptr_t *places;
     intptr_t count, outer, n, inner;
+    intptr_t along_outer, along_inner; /* of single elements: (along_outer, ..., along_inner) places, lines of which lie
+                                          apart from each other; else 1 */
 } fg_picks;
 
 /* places = numbers or, with `more`, places * n + numbers, of which there are `count` of `width` bytes (4 or 8), `step`
@@ -290,9 +292,10 @@ typedef struct fg_classes {
 intptr_t fg_classes_take(const fg_classes *k, const void *given, int width);
 /* -(x[class] - top - logs) for each line, 0 where it counts for nothing. Pure arithmetic. */
 void fg_class_losses(const fg_classes *k, char *losses, const char *x, const char *top, const char *logs);
-/* (chances - 1 at the class) * g, where g has one value for each line, `stride` bytes apart; 0 where the line counts
- * for nothing. `into` may be `chances`. Pure arithmetic. */
-void fg_class_slope(const fg_classes *k, char *into, const char *chances, const char *g, intptr_t stride);
+/* (powers / total - 1 at the class) * g, where total and g have one value for each line, those of g `stride` bytes apart;
+ * 0 where the line counts for nothing. `into` may be `powers`. Pure arithmetic. */
+void fg_class_slope(const fg_classes *k, char *into, const char *powers, const char *total, const char *g,
+                    intptr_t stride);
 /* ---------------------------------------------------------------- scan: running sums and products -- */
 
 /* to = the running sum (or product) of `from` along lines of n elements which are `inner` elements apart; backwards: of

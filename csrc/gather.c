@@ -46,27 +46,43 @@ bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int w
     return !atomic_load(&j.outside);
 }
 
-#define ALONG(T)                                                                                    \
-    for (intptr_t o = 0, c = 0; o < outer; o++) {                                                   \
-        for (intptr_t l = 0; l < length; l++) {                                                     \
-            for (intptr_t i = 0; i < inner; i++, c++) {                                             \
-                intptr_t k = (intptr_t)((const T *)numbers)[c];                                     \
-                k += k < 0 ? n : 0;                                                                 \
-                outside |= (uintptr_t)k >= (uintptr_t)n;                                            \
-                places[c] = (intptr_t)(((uintptr_t)(o * n) + (uintptr_t)k) * (uintptr_t)inner) + i; \
-            }                                                                                       \
-        }                                                                                           \
+typedef struct along {
+    intptr_t *places;
+    const void *numbers;
+    int width;
+    intptr_t length, n, inner;
+    atomic_bool outside;
+} along;
+
+#define ALONG(T)                                                                                     \
+    for (intptr_t c = first; c < last; c++) {                                                        \
+        for (intptr_t i = 0, at = c * a->inner; i < a->inner; i++, at++) {                           \
+            intptr_t k = (intptr_t)((const T *)a->numbers)[at];                                      \
+            k += k < 0 ? a->n : 0;                                                                   \
+            outside |= (uintptr_t)k >= (uintptr_t)a->n;                                              \
+            a->places[at] = (intptr_t)(((uintptr_t)start + (uintptr_t)k) * (uintptr_t)a->inner) + i; \
+        }                                                                                            \
+        if (++l == a->length) l = 0, start += a->n;                                                  \
     }
 
-bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
-                     intptr_t inner) {
+/* Rows of `inner` numbers. */
+static void along_range(void *context, intptr_t first, intptr_t last) {
+    along *a = context;
     bool outside = false;
-    if (width == 8) {
+    intptr_t l = first % a->length, start = first / a->length * a->n;
+    if (a->width == 8) {
         ALONG(int64_t)
     } else {
         ALONG(int32_t)
     }
-    return !outside;
+    if (outside) atomic_store(&a->outside, true);
+}
+
+bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
+                     intptr_t inner) {
+    along a = {places, numbers, width, length, n, inner, false};
+    fg_parallel(along_range, &a, outer * length, FG_GRAIN / inner + 1);
+    return !atomic_load(&a.outside);
 }
 
 #define BELOW(T) \
@@ -218,9 +234,33 @@ static void scatter_parts(void *context, intptr_t first, intptr_t last) {
     }
 }
 
+/* Single elements of lines that lie apart: those of some of the outer parts, or of some columns. */
+#define ADD_LINES(T)                                                                   \
+    for (intptr_t l = l1; l < l2; l++) {                                               \
+        for (intptr_t i = i1, c = l * p->along_inner + i1; i < i2; i++, c++)           \
+            ((T *)s->into)[p->places[c]] += *(const T *)(s->from + c * s->strides[1]); \
+    }
+
+static void scatter_lines(void *context, intptr_t first, intptr_t last) {
+    const scattering *s = context;
+    const fg_picks *p = s->p;
+    const bool across = p->along_inner > 1;
+    const intptr_t rows = p->count / p->along_inner, each = rows / p->along_outer;
+    const intptr_t l1 = across ? 0 : first * each, l2 = across ? rows : last * each;
+    const intptr_t i1 = across ? first : 0, i2 = across ? last : 1;
+    if (s->dtype == FG_FLOAT32) {
+        ADD_LINES(float)
+    } else {
+        ADD_LINES(double)
+    }
+}
+
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype) {
     scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype, fg_threads_get()};
-    if (p->outer == 1 && p->inner == 1) {
+    const intptr_t lines = p->along_inner > 1 ? p->along_inner : p->along_outer;
+    if (lines > 1) {
+        fg_parallel(scatter_lines, &s, lines, TILE * (FG_GRAIN / (TILE * (p->count / lines + 1)) + 1));
+    } else if (p->outer == 1 && p->inner == 1) {
         if (s.parts > p->n || p->count < 2 * FG_GRAIN) s.parts = 1;
         fg_parallel(scatter_parts, &s, s.parts, 1);
     } else if (p->outer >= p->inner) {

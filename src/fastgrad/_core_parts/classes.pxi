@@ -1,4 +1,4 @@
-# The direct path of `class_loss`: the softmax of the scores, of which both the losses and their slopes are made.
+# The direct path of `class_loss`: a node keeps exp(x - top) and its sums, of which the slopes are made.
 
 cdef Row SOFTMAX_ROW = row_named("softmax")
 cdef Formula parts_formula = None
@@ -65,29 +65,29 @@ cdef object losses_of(Row row, Tensor x, fg_array* a, fg_array* classes, fg_clas
                       dict options):
     cdef Formula f = parts_of_rows()
     cdef fg_program* p = compiled_for(f, a.dtype)
-    cdef fg_array* parts[3]
+    cdef fg_array* parts[4]
     cdef fg_array* losses = NULL
     cdef fg_array* inputs[1]
     cdef fg_array* like
     cdef Tensor out
     cdef Node node
     cdef int i
-    if p == NULL or f.ncomputed != 3:
+    if p == NULL or f.ncomputed != 4:
         return None
-    parts[0] = parts[1] = parts[2] = NULL
+    memset(parts, 0, sizeof(parts))
     inputs[0] = a
     try:
         losses = new_array(classes.ndim, fg_shape(classes), a.dtype, a.itemsize)
-        for i in range(3):
+        for i in range(4):
             like = a if i == 0 else losses
             parts[f.vjp.numbers[i]] = new_like(like)
         run_rows(f, p, inputs, parts, a.size, lines)
-        fg_class_losses(k, losses.data, a.data, parts[f.vjp.numbers[1]].data, parts[f.vjp.numbers[2]].data)
+        fg_class_losses(k, losses.data, a.data, parts[f.vjp.numbers[2]].data, parts[f.vjp.numbers[3]].data)
         out = new_tensor(reduced_losses(losses, counted, options["reduction"]))
         if fg_grad_enabled and wants_grad(x):
             node = new_node(row, 2, 1)
             node.direct, node.options = True, options
-            node.saved[0] = like_of(a)
+            save(node, 0, parts[f.vjp.numbers[1]])
             save(node, 1, classes)
             save(node, 2, parts[f.vjp.numbers[0]])
             link_tensor(node, 0, x)
@@ -95,7 +95,7 @@ cdef object losses_of(Row row, Tensor x, fg_array* a, fg_array* classes, fg_clas
         return out
     finally:
         fg_array_drop(losses)
-        for i in range(3):
+        for i in range(4):
             fg_array_drop(parts[i])
 
 
@@ -117,28 +117,29 @@ cdef void divide_number(fg_array* a, double divisor) noexcept:
 
 
 cdef int class_loss_vjp(Backward b, fg_run* run, Node node, fg_array* g) except -1:
-    """In the memory of the softmax, where this is the last use of it."""
-    cdef fg_array* chances = node.saved[2]
+    """In the memory of what the node keeps, where this is the last use of it."""
+    cdef fg_array* powers = node.saved[2]
+    cdef fg_array* total = node.saved[0]
     cdef fg_array* into
     cdef fg_array* scaled = NULL
     cdef fg_classes k
     cdef Lines lines
     cdef intptr_t stride = g.itemsize if g.ndim else 0
-    find_lines(chances, node.options["axis"], &lines)
-    set_classes(&k, node.saved[1], chances, &lines, node.options["ignore_index"])
+    find_lines(powers, node.options["axis"], &lines)
+    set_classes(&k, node.saved[1], powers, &lines, node.options["ignore_index"])
     try:
         scaled = cotangent_of_losses(node, &k, g)
-        if not b.keep and node.busy == 1 and fg_array_unshared(chances):
-            into, node.saved[2] = chances, NULL
+        if not b.keep and node.busy == 1 and fg_array_unshared(powers):
+            into, node.saved[2] = powers, NULL
         else:
-            into = new_like(chances)
-        if chances.size >= RELEASE_GIL:
-            fg_array_keep(chances)
+            into = new_like(powers)
+        if powers.size >= RELEASE_GIL:
+            fg_array_keep(powers)
             with nogil:
-                fg_class_slope(&k, into.data, chances.data, scaled.data, stride)
-            fg_array_drop(chances)
+                fg_class_slope(&k, into.data, powers.data, total.data, scaled.data, stride)
+            fg_array_drop(powers)
         else:
-            fg_class_slope(&k, into.data, chances.data, scaled.data, stride)
+            fg_class_slope(&k, into.data, powers.data, total.data, scaled.data, stride)
         return send(run, node.n.edges[0], into)
     finally:
         fg_array_drop(scaled)
@@ -156,15 +157,17 @@ cdef fg_array* cotangent_of_losses(Node node, fg_classes* k, fg_array* g) except
 
 cdef Tensor chances_of(Node node):
     """The softmax, with the place in the graph that it would have if it had been asked for."""
-    cdef fg_array* chances = node.saved[2]
     cdef fg_edge edge = node.n.edges[0]
-    cdef Tensor t = new_tensor(fg_array_keep(chances))
     cdef Node made
+    cdef Tensor t
+    total = np.expand_dims(to_nd(node.saved[0]), node.options["axis"])
+    with quiet(is_large(node.saved[2])):
+        t = new_tensor(wrap_nd(np.divide(to_nd(node.saved[2]), total)))
     if edge.node != NULL:
         made = new_node(SOFTMAX_ROW, 1, 1)
         made.options = {"axis": node.options["axis"]}
-        made.saved[0] = like_of(chances)
-        save(made, 1, chances)
+        made.saved[0] = like_of(t.a)
+        save(made, 1, t.a)
         link(made, 0, edge.node, edge.nr)
         t.node = made
     return t

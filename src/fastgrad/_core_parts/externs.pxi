@@ -209,7 +209,7 @@ cdef extern from "fg.h" nogil:
 
     ctypedef struct fg_picks:
         const intptr_t* places
-        intptr_t count, outer, n, inner
+        intptr_t count, outer, n, inner, along_outer, along_inner
     bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n,
                         bint more)
     bint fg_places_along(intptr_t* places, const void* numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
@@ -244,7 +244,8 @@ cdef extern from "fg.h" nogil:
         int dtype
     intptr_t fg_classes_take(const fg_classes*, const void* given, int width)
     void fg_class_losses(const fg_classes*, char* losses, const char* x, const char* top, const char* logs)
-    void fg_class_slope(const fg_classes*, char* into, const char* chances, const char* g, intptr_t stride)
+    void fg_class_slope(const fg_classes*, char* into, const char* powers, const char* total, const char* g,
+                        intptr_t stride)
 
     ctypedef struct fg_node
     ctypedef struct fg_run

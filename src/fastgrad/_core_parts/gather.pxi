@@ -7,6 +7,7 @@ cdef class Picks:
     cdef fg_array* places  # of the shape that the arrays have: numbers into the axes they index, taken as one
     cdef fg_array* like    # the shape of the array that is picked from
     cdef int axis, naxes   # which axes those are
+    cdef intptr_t along_outer, along_inner  # of `take_along_axis`: the lengths of the axes around its own
 
     def __dealloc__(self):
         fg_array_drop(self.places)
@@ -17,6 +18,7 @@ cdef class Picks:
         cdef int i
         p.places, p.count = <intptr_t*>self.places.data, self.places.size
         p.outer = p.n = p.inner = 1
+        p.along_outer, p.along_inner = self.along_outer, self.along_inner
         for i in range(self.like.ndim):
             if i < self.axis:
                 p.outer *= fg_shape(self.like)[i]
@@ -111,7 +113,7 @@ cdef Picks joined(fg_array* a, int axis, int naxes, list arrays, ndarray model):
     cdef int i
     cdef intptr_t count, number
     cdef intptr_t* n = fg_shape(a) + axis
-    picks.axis, picks.naxes = axis, naxes
+    picks.axis, picks.naxes, picks.along_outer, picks.along_inner = axis, naxes, 1, 1
     if is_mask(model):
         for i in range(naxes):
             if cnp.PyArray_DIMS(model)[i] != n[i]:
@@ -188,6 +190,7 @@ cdef object take_along(Tensor x, Tensor indices, object axis):
             return None
         picks = Picks.__new__(Picks)
         picks.axis, picks.naxes = 0, a.ndim
+        picks.along_outer, picks.along_inner = lines.outer, lines.inner
         picks.places = new_array(a.ndim, fg_shape(indices.a), cnp.NPY_INTP, sizeof(intptr_t))
         picks.like = like_of(a)
         if not fg_places_along(<intptr_t*>picks.places.data, indices.a.data, indices.a.itemsize,

@@ -54,11 +54,11 @@ def _class_loss(x, y, axis, ignore_index, reduction):
 
 
 def softmax_parts(x, axis=-1):
-    """The softmax of rows, their maximum, and the logarithm of what is divided by: of what a loss is made."""
+    """Of what the losses and the softmax of rows are made: exp(x - top), its sum, top, and the logarithm of the sum."""
     top = peak(x, axis)
     e = exp(x - top)
     total = sum(e, axis=axis, keepdims=True)
-    return e / total, top, log(total)
+    return e, total, top, log(total)
 
 
 def class_slope(g, chances, y, axis, ignore_index, reduction):
