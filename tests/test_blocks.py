@@ -44,7 +44,7 @@ def run(function, arrays, orders=()):
     return [o.detach().numpy() for o in outs], [None if g is None else g.numpy() for g in grads]
 
 
-def both(function, *arrays, orders=()):
+def both(function, *arrays, orders=(), exact=True):
     """The direct path, checked against the general one."""
     with direct(True):
         values, grads = run(function, arrays, orders)
@@ -55,8 +55,12 @@ def both(function, *arrays, orders=()):
         assert all(s == t for s, t, n in zip(a.strides, b.strides, a.shape) if n > 1)
     for a, b in zip(grads, expected, strict=True):
         assert (a is None) == (b is None)
-        if a is not None:
+        if a is not None and exact:
             same_bits(a, b, "gradients")
+        elif a is not None:
+            np.testing.assert_allclose(
+                a, b, rtol=8 * float(np.finfo(a.dtype).eps), atol=8 * float(np.finfo(a.dtype).eps)
+            )
     return values
 
 
@@ -79,6 +83,12 @@ MOVES = {
     "flat": lambda x: fg.concat([x, x], None),
     "tril": lambda x: fg.tril(x), "tril above": lambda x: fg.tril(x, 1), "triu": lambda x: fg.triu(x), "triu below": lambda x: fg.triu(x, -1),
     "triu beyond": lambda x: fg.triu(x, 30), "tril beyond": lambda x: fg.tril(x, -30),
+    "ravel": lambda x: fg.ravel(x), "flatten": lambda x: fg.flatten(x), "diagonal": lambda x: fg.diagonal(x),
+    "diagonal above": lambda x: fg.diagonal(x, 1, -1, 1), "diagonal below": lambda x: fg.diagonal(x, -1, 1, 2),
+    "no diagonal": lambda x: fg.diagonal(x, 9), "tile": lambda x: fg.tile(x, 2), "tile all": lambda x: fg.tile(x, (2, 1, 3)),
+    "tile more": lambda x: fg.tile(x, (2, 1, 1, 1)), "tile none": lambda x: fg.tile(x, (0, 1)), "tile once": lambda x: fg.tile(x, 1),
+    "repeat": lambda x: fg.repeat(x, 3), "repeat along": lambda x: fg.repeat(x, 2, 1), "repeat none": lambda x: fg.repeat(x, 0, 0),
+    "repeat some": lambda x: fg.repeat(x, [1, 2], 0),
     "cumsum": lambda x: fg.cumsum(x, 1), "cumsum along rows": lambda x: fg.cumsum(x, -1), "cumsum of all": lambda x: fg.cumsum(x),
 }  # fmt: skip
 
@@ -90,8 +100,8 @@ def test_what_moves_elements_moves_the_same_ones_directly(name, order, dtype):
     if dtype is np.complex128 and name.startswith("pad"):
         pytest.skip("real")
     x = ORDERS[order](array(2, 3, 4, dtype=dtype))
-    both(MOVES[name], x)
-    both(MOVES[name], x, orders=order if name not in ("one row",) else "C")
+    both(MOVES[name], x, exact=name != "tile all")  # what is added in another order
+    both(MOVES[name], x, orders=order, exact=name != "tile all")
 
 
 @pytest.mark.parametrize("size", [200, 70_000])

@@ -179,3 +179,55 @@ cdef bint turn_vjp(fg_run* run, Node node, fg_array* g) except? True:
         raise MemoryError
     send(run, node.n.edges[0], r)
     return True
+
+
+# ---------------------------------------------------------------- one axis in the place of several
+
+cdef object flat(Row row, Tensor x):
+    """A contiguous array in one dimension: ravel gives a view, flatten a copy."""
+    cdef fg_array* a = x.a
+    cdef fg_array* r
+    cdef intptr_t stride = a.itemsize
+    cdef Tensor out
+    cdef Node node
+    if not is_real(a) or a.size == 0 or not a.flags & FG_CONTIGUOUS:
+        return None
+    if row.code == RAVEL:
+        return view_tensor(row, x, 1, &a.size, &stride, a.data, {})
+    r = copy_of(a)
+    try:
+        out = new_tensor(flat_view(r))
+    finally:
+        fg_array_drop(r)
+    if fg_grad_enabled and wants_grad(x):
+        node = new_node(row, 1, 1)
+        node.saved[0] = like_of(a)
+        link_tensor(node, 0, x)
+        came_from(out, node)
+    return out
+
+
+cdef bint diagonal_of(fg_array* a, dict options, Window* w) noexcept:
+    """The diagonals of the matrices in two axes, along the last axis; False where NumPy should judge it."""
+    cdef int i, first = axis_of(options["axis1"], a.ndim), second = axis_of(options["axis2"], a.ndim)
+    cdef intptr_t offset, length
+    if first < 0 or second < 0 or first == second or not PyLong_CheckExact(options["offset"]):
+        return False
+    offset = small_int(options["offset"])
+    length = min(fg_shape(a)[first] - max(-offset, 0), fg_shape(a)[second] - max(offset, 0))
+    if abs(offset) >= TOO_LARGE or length <= 0:
+        return False
+    w.ndim, w.data = 0, a.data + (offset * fg_strides(a)[second] if offset > 0 else -offset * fg_strides(a)[first])
+    for i in range(a.ndim):
+        if i != first and i != second:
+            keep_axis(a, i, w)
+    w.shape[w.ndim], w.strides[w.ndim] = length, fg_strides(a)[first] + fg_strides(a)[second]
+    w.ndim += 1
+    return True
+
+
+cdef object diagonal(Row row, Tensor x, dict options):
+    cdef Window w
+    if not is_real(x.a) or x.a.size == 0 or not diagonal_of(x.a, options, &w):
+        return None
+    return view_tensor(row, x, w.ndim, w.shape, w.strides, w.data, options)

@@ -472,12 +472,12 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == WINDOW_MAX:
             if window_max_vjp(run, node, g):
                 return 0
-        elif row.code == RESHAPE:
+        elif row.code == RESHAPE or row.code == RAVEL or row.code == FLATTEN:
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:
             if turn_vjp(run, node, g):
                 return 0
-        elif CONCAT <= row.code <= TRIU:
+        elif CONCAT <= row.code <= REPEAT:
             if blocks_vjp(run, node, grads):
                 return 0
         elif row.code == CUMSUM or row.code == CUMPROD:
@@ -608,7 +608,8 @@ cdef int scatter(Backward b, fg_run* run, Node node, fg_array* g) except -1:
         slot[0] = held
     if type(node.options) is Picks and direct and is_real(g) and held.dtype == g.dtype:
         add_at(<Picks>node.options, held, g)
-    elif node.row.code == GETITEM and direct and held.dtype == g.dtype and window_of(held, bare_index(node), &w):
+    elif direct and held.dtype == g.dtype and (node.row.code == GETITEM and window_of(held, bare_index(node), &w) or
+                                               node.row.code == DIAGONAL and diagonal_of(held, node.options, &w)):
         part = fg_array_view(held, w.data, w.ndim, w.shape, w.strides)
         if part == NULL:
             raise MemoryError

@@ -20,6 +20,8 @@ cdef bint blocks_vjp(fg_run* run, Node node, fg_array** grads) except? True:
         return False
     if node.row.code == CONCAT or node.row.code == STACK:
         return join_vjp(run, node, g, options)
+    if node.row.code == TILE or node.row.code == REPEAT:
+        return copies_vjp(run, node, g, options)
     r = back_of(node.row, g, node.saved[0] if node.saved[0] != NULL else g, options)
     if r == NULL:
         return False
@@ -267,7 +269,7 @@ cdef bint cut_vjp(fg_run* run, Node node, fg_array** grads, dict options) except
 # ---------------------------------------------------------------- rolling, padding and triangles
 
 cdef object moved(Row row, Tensor x, dict options):
-    """What is one array in another place: rolled, with a constant border, or but a triangle of it."""
+    """What is one array in another place: rolled, with a constant border, but a triangle of it, or several times."""
     cdef fg_array* a = fg_array_keep(x.a)
     cdef fg_array* r
     cdef Tensor out
@@ -275,8 +277,11 @@ cdef object moved(Row row, Tensor x, dict options):
     try:
         if not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0:
             return None
-        r = rolled(a, options, 1) if row.code == ROLL else bordered(a, options) if row.code == PADDED \
-            else triangle_of(row, a, options)
+        if row.code == TILE or row.code == REPEAT:
+            r = several(row, a, options)
+        else:
+            r = rolled(a, options, 1) if row.code == ROLL else bordered(a, options) if row.code == PADDED \
+                else triangle_of(row, a, options)
         if r == NULL:
             return None
         out = new_tensor(r)
@@ -454,3 +459,125 @@ cdef fg_array* triangle_of(Row row, fg_array* a, dict options) except? NULL:
     else:
         fg_triangle(a, r, k, row.code == TRIL)
     return r
+
+
+# ---------------------------------------------------------------- tile and repeat
+
+cdef enum:
+    SOME = 64  # copies that are made one after the other
+
+# What they give is in C order: of every axis of the operand there are `before` copies, and of its elements `after`.
+cdef struct Copies:
+    intptr_t count
+    intptr_t before[FG_MAXDIMS]
+    intptr_t after[FG_MAXDIMS]
+    intptr_t strides[FG_MAXDIMS]  # of one copy
+
+
+cdef bint copies_of(Row row, dict options, fg_array* x, Copies* c) noexcept:
+    """False where NumPy should judge it."""
+    cdef int i, axis
+    cdef object number
+    cdef tuple reps
+    cdef intptr_t step = x.itemsize
+    for i in range(x.ndim):
+        c.before[i] = c.after[i] = 1
+    if row.code == REPEAT:
+        axis = x.ndim - 1 if options["axis"] is None else axis_of(options["axis"], x.ndim)
+        if axis < 0 or not PyLong_CheckExact(options["repeats"]):
+            return False
+        c.after[axis] = small_int(options["repeats"])
+    else:
+        reps = (options["reps"],) if PyLong_CheckExact(options["reps"]) else options["reps"] \
+            if type(options["reps"]) is tuple else ()
+        axis = x.ndim - <int>len(reps)
+        if axis < 0 or axis == x.ndim:
+            return False
+        for number in reps:
+            if not PyLong_CheckExact(number):
+                return False
+            c.before[axis] = small_int(number)
+            axis += 1
+    c.count = 1
+    for i in range(x.ndim - 1, -1, -1):
+        if not 0 < c.before[i] <= SOME or not 0 < c.after[i] <= SOME or c.count > SOME:
+            return False
+        c.count *= c.before[i] * c.after[i]
+        c.strides[i] = step * c.after[i]
+        step = c.strides[i] * fg_shape(x)[i] * c.before[i]
+    return 0 < c.count <= SOME
+
+
+cdef fg_array* copy_number(intptr_t number, fg_array* whole, fg_array* x, Copies* c) except NULL:
+    """Of the copies of x that are in `whole`, one."""
+    cdef char* data = whole.data
+    cdef fg_array* r
+    cdef int i
+    for i in range(x.ndim):
+        data += number % c.after[i] * (c.strides[i] // c.after[i])
+        number //= c.after[i]
+        data += number % c.before[i] * c.strides[i] * fg_shape(x)[i]
+        number //= c.before[i]
+    r = fg_array_view(whole, data, x.ndim, fg_shape(x), c.strides)
+    if r == NULL:
+        raise MemoryError
+    return r
+
+
+cdef fg_array* several(Row row, fg_array* a, dict options) except? NULL:
+    """Copies of a contiguous array; NULL where NumPy should judge it."""
+    cdef Copies c
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef intptr_t size = a.size
+    cdef intptr_t number
+    cdef int i
+    cdef fg_array* out
+    cdef fg_array* place
+    if a.ndim == 0 or not copies_of(row, options, a, &c):
+        return NULL
+    for i in range(a.ndim):
+        shape[i] = c.before[i] * fg_shape(a)[i] * c.after[i]
+    size *= c.count
+    if row.code == REPEAT and options["axis"] is None:
+        out = new_array(1, &size, a.dtype, a.itemsize)
+    else:
+        out = new_array(a.ndim, shape, a.dtype, a.itemsize)
+    try:
+        for number in range(c.count):
+            place = copy_number(number, out, a, &c)
+            try:
+                copy_into(place, a)
+            finally:
+                fg_array_drop(place)
+        return fg_array_keep(out)
+    finally:
+        fg_array_drop(out)
+
+
+cdef bint copies_vjp(fg_run* run, Node node, fg_array* g, dict options) except? True:
+    """The cotangents of the copies summed."""
+    cdef Copies c
+    cdef intptr_t number
+    cdef fg_array* like = node.saved[0]
+    cdef fg_array* dense
+    cdef fg_array* part
+    cdef fg_array* r = NULL
+    if like == NULL or like.ndim == 0 or like.dtype != g.dtype or not copies_of(node.row, options, like, &c):
+        return False
+    dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    try:
+        r = new_like(like)
+        for number in range(c.count):
+            part = copy_number(number, dense, like, &c)
+            try:
+                if number:
+                    add_into(r, part)
+                else:
+                    copy_into(r, part)
+            finally:
+                fg_array_drop(part)
+        send(run, node.n.edges[0], fg_array_keep(r))
+    finally:
+        fg_array_drop(dense)
+        fg_array_drop(r)
+    return True

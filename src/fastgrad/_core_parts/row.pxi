@@ -18,14 +18,17 @@ cdef enum:
     CLONE
     CLASS_LOSS        # classes.pxi
     TAKE_ALONG        # gather.pxi
-    TRANSPOSE         # from here to SQUEEZE: axes.pxi
+    TRANSPOSE         # from here to DIAGONAL: axes.pxi
     MATRIX_TRANSPOSE
     SWAPAXES
     MOVEAXIS
     FLIP
     EXPAND_DIMS
     SQUEEZE
-    CONCAT            # from here to TRIU: joins.pxi
+    RAVEL
+    FLATTEN
+    DIAGONAL
+    CONCAT            # from here to REPEAT: joins.pxi
     STACK
     SPLIT
     UNSTACK
@@ -33,6 +36,8 @@ cdef enum:
     PADDED
     TRIL
     TRIU
+    TILE
+    REPEAT
     CUMSUM            # scans.pxi
     CUMPROD
     PROD              # rows.pxi
@@ -48,7 +53,8 @@ cdef dict SPECIAL = {
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,
     "flip": FLIP, "expand_dims": EXPAND_DIMS, "squeeze": SQUEEZE,
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
-    "tril": TRIL, "triu": TRIU,
+    "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
+    "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
     "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD, "sort": SORT,
 }
 

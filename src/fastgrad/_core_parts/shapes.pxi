@@ -27,7 +27,11 @@ cdef object apply_special(Row row, tuple operands, dict options):
             return reshape(x, options["shape"])
     elif TRANSPOSE <= row.code <= SQUEEZE:
         return turn(row, x, options)
-    elif CONCAT <= row.code <= TRIU:
+    elif row.code == RAVEL or row.code == FLATTEN:
+        return flat(row, x)
+    elif row.code == DIAGONAL:
+        return diagonal(row, x, options)
+    elif CONCAT <= row.code <= REPEAT:
         return apply_blocks(row, operands, options)
     elif row.code == CUMSUM or row.code == CUMPROD:
         return scan(row, x, options)
