@@ -23,6 +23,9 @@ enum {
     CELL = 4096,               /* elements of a cell at most */
     SHARE = FG_GRAIN / 2,      /* elements that are worth a thread */
     TREE_PARTS = 64,           /* in which NumPy's tree is cut at most, for threads */
+    SHORT = 64,                /* pieces too short to call a loop for each */
+    TOGETHER = 512,            /* elements of short pieces in one call */
+    LANES = 8,                 /* so many numbers NumPy adds at a time; fewer one after the other */
     PAIRWISE = 128,            /* elements that NumPy sums without cutting them in two */
 };
 
@@ -89,7 +92,75 @@ static void call(const fg_program *p, char *const *at, const fg_step *step, intp
     step->loop.fn(args, &n, strides, step->loop.data);
 }
 
+/* Pieces: runs of elements in which a value for each line has one stride, which is 0 where `still`. */
+typedef struct pieces {
+    intptr_t count, length;
+    intptr_t alike, lines; /* so many have the same lines, the next ones those so many further on */
+    bool still;
+} pieces;
+
+/* What `count` pieces from `first` on see of values for each line, one after the other. */
+#define SPREAD(name, type)                                                                              \
+    static void name(char *into, const char *values, const pieces *s, intptr_t first, intptr_t count) { \
+        type *to = (type *)(void *)into;                                                                \
+        for (intptr_t q = first; q < first + count; q++) {                                              \
+            const type *from = (const type *)(const void *)values + q / s->alike * s->lines;            \
+            for (intptr_t i = 0; i < s->length; i++) *to++ = from[s->still ? 0 : i];                    \
+        }                                                                                               \
+    }
+SPREAD(spread_1, uint8_t)
+SPREAD(spread_4, uint32_t)
+SPREAD(spread_8, uint64_t)
+
+/* Short pieces, many at a time, on copies of the values for each line, as NumPy does it (Note [Buffering]). */
+static void call_together(const fg_program *p, char *const *at, const fg_step *step, const pieces *s) {
+    uint64_t copies[4][TOGETHER];
+    char *args[5];
+    intptr_t strides[5], count, n;
+    for (intptr_t first = 0; first < s->count; first += count) {
+        count = TOGETHER / s->length < s->count - first ? TOGETHER / s->length : s->count - first;
+        n = count * s->length;
+        for (int k = 0; k <= step->nin; k++) {
+            const int r = k < step->nin ? step->in[k] : step->out;
+            strides[k] = p->place[r] == FG_SINGLE ? 0 : p->itemsize[r];
+            args[k] = at[r] + first * s->length * strides[k];
+            if (p->place[r] != FG_PER_ROW) continue;
+            args[k] = (char *)copies[k];
+            (strides[k] == 8 ? spread_8 : strides[k] == 4 ? spread_4 : spread_1)(args[k], at[r], s, first, count);
+        }
+        step->loop.fn(args, &n, strides, step->loop.data);
+    }
+}
+
+/* A step that mixes values for each element and for each line. */
+static void call_pieces(const fg_program *p, char *const *at, const fg_step *step, const pieces *s) {
+    if (s->length < SHORT && s->count > 1) {
+        call_together(p, at, step, s);
+        return;
+    }
+    for (intptr_t q = 0; q < s->count; q++)
+        call(p, at, step, q * s->length, q / s->alike * s->lines, s->length, s->still);
+}
+
 /* ---------------------------------------------------------------- reductions -- */
+
+/* Sums of few numbers: NumPy adds them one after the other, too. */
+#define FEW(name, type)                                                                      \
+    static void name##_line(char *into, const char *from, intptr_t n) {                      \
+        const type *x = (const type *)(const void *)from;                                    \
+        type sum = x[0];                                                                     \
+        for (intptr_t i = 1; i < n; i++) sum += x[i];                                        \
+        *(type *)(void *)into = 0 + sum;                                                     \
+    }                                                                                        \
+    static void name##_columns(char *into, const char *from, intptr_t n, intptr_t columns) { \
+        const type *x = (const type *)(const void *)from;                                    \
+        type *to = (type *)(void *)into;                                                     \
+        for (intptr_t i = 0; i < n; i++, x += columns) {                                     \
+            for (intptr_t k = 0; k < columns; k++) to[k] += x[k];                            \
+        }                                                                                    \
+    }
+FEW(few_4, float)
+FEW(few_8, double)
 
 static void fold(const fg_loop *loop, char *into, char *from, intptr_t n, intptr_t into_stride, intptr_t from_stride) {
     char *args[3] = {into, from, into};
@@ -102,6 +173,10 @@ static void reduce_line(const fg_step *step, char *into, char *from, intptr_t n,
     const bool sums = step->reduces == FG_SUM;
     if (step->reduces == FG_PRODUCT) {
         fg_products(into, from, 1, n, size);
+        return;
+    }
+    if (sums && n < LANES) {
+        (size == 4 ? few_4_line : few_8_line)(into, from, n);
         return;
     }
     if (sums)
@@ -119,6 +194,10 @@ static void reduce_columns(const fg_step *step, char *into, char *from, intptr_t
         memcpy(into, from, (size_t)(columns * size));
         from += stride;
         n--;
+    }
+    if (step->reduces == FG_SUM && columns < SHORT && stride == columns * size) {
+        (size == 4 ? few_4_columns : few_8_columns)(into, from, n, columns);
+        return;
     }
     for (intptr_t i = 0; i < n; i++) fold(&step->loop, into, from + i * stride, columns, size, size);
 }
@@ -155,7 +234,8 @@ static void run_block(const work *w, char *const *at, intptr_t count) {
     const fg_program *p = w->p;
     const fg_step *end = p->steps + p->nsteps;
     const intptr_t lines = w->inner, slab = w->n * lines;
-    const intptr_t length = lines == 1 ? w->n : lines; /* of a run in which a value for each line has one stride */
+    const intptr_t alike = lines == 1 ? 1 : w->n;
+    const pieces runs = {count * alike, slab / alike, alike, lines, lines == 1};
     for (const fg_step *step = p->steps; step < end; step++) {
         if (step->reduces) {
             reduce_block(w, at, step, count);
@@ -164,10 +244,7 @@ static void run_block(const work *w, char *const *at, intptr_t count) {
         } else if (!mixes(p, step)) {
             call(p, at, step, 0, 0, count * slab, false);
         } else {
-            for (intptr_t i = 0; i < count; i++) {
-                for (intptr_t done = 0; done < slab; done += length)
-                    call(p, at, step, i * slab + done, i * lines, length, lines == 1);
-            }
+            call_pieces(p, at, step, &runs);
         }
     }
 }
@@ -358,9 +435,11 @@ static void run_cell(const phase *f, char **at, intptr_t element, intptr_t rows,
         } else if (step->reduces) {
             reduce_columns(step, at[step->out], at[step->in[0]], rows, columns, size, columns * size, element == 0);
         } else if (p->place[step->out] == FG_EACH) {
-            const intptr_t length = mixes(p, step) ? columns : rows * columns;
-            for (intptr_t done = 0; done < rows * columns; done += length)
-                call(p, at, step, done, 0, length, w->inner == 1);
+            const pieces runs = {rows, columns, rows, 0, w->inner == 1};
+            if (mixes(p, step))
+                call_pieces(p, at, step, &runs);
+            else
+                call(p, at, step, 0, 0, rows * columns, w->inner == 1);
         }
     }
 }
