@@ -172,27 +172,28 @@ typedef struct scattering {
     char *into;
     const char *from;
     intptr_t strides[3];
-    int dtype, parts;
+    int dtype;
 } scattering;
 
-#define ADD(T)                                                                                         \
-    for (intptr_t tile = o1; tile < o2; tile += TILE) {                                                \
-        const intptr_t height = least(TILE, o2 - tile);                                                \
-        for (intptr_t c = 0; c < p->count; c++) {                                                      \
-            const char *row = s->from + tile * s->strides[0] + c * s->strides[1];                      \
-            T *at = (T *)s->into + (tile * p->n + p->places[c]) * p->inner;                            \
-            for (intptr_t o = 0; o < height; o++, row += s->strides[0], at += p->n * p->inner) {       \
-                if (s->strides[2] == (intptr_t)sizeof(T)) {                                            \
-                    for (intptr_t i = i1; i < i2; i++) at[i] += ((const T *)row)[i];                   \
-                } else {                                                                               \
-                    for (intptr_t i = i1; i < i2; i++) at[i] += *(const T *)(row + i * s->strides[2]); \
-                }                                                                                      \
-            }                                                                                          \
-        }                                                                                              \
+#define ADD(T)                                                                                              \
+    for (intptr_t tile = first; tile < last; tile += TILE) {                                                \
+        const intptr_t height = least(TILE, last - tile);                                                   \
+        for (intptr_t c = 0; c < p->count; c++) {                                                           \
+            const char *row = s->from + tile * s->strides[0] + c * s->strides[1];                           \
+            T *at = (T *)s->into + (tile * p->n + p->places[c]) * p->inner;                                 \
+            for (intptr_t o = 0; o < height; o++, row += s->strides[0], at += p->n * p->inner) {            \
+                if (s->strides[2] == (intptr_t)sizeof(T)) {                                                 \
+                    for (intptr_t i = 0; i < p->inner; i++) at[i] += ((const T *)row)[i];                   \
+                } else {                                                                                    \
+                    for (intptr_t i = 0; i < p->inner; i++) at[i] += *(const T *)(row + i * s->strides[2]); \
+                }                                                                                           \
+            }                                                                                               \
+        }                                                                                                   \
     }
 
-/* Everything that is added in slices o1 to o2 and their elements i1 to i2: each place is added to in order. */
-static void scatter_window(const scattering *s, intptr_t o1, intptr_t o2, intptr_t i1, intptr_t i2) {
+/* What is added in some of the outer parts: at each place in order. */
+static void scatter_range(void *context, intptr_t first, intptr_t last) {
+    const scattering *s = context;
     const fg_picks *p = s->p;
     if (s->dtype == FG_FLOAT32) {
         ADD(float)
@@ -201,40 +202,7 @@ static void scatter_window(const scattering *s, intptr_t o1, intptr_t o2, intptr
     }
 }
 
-static void scatter_slices(void *context, intptr_t first, intptr_t last) {
-    const scattering *s = context;
-    scatter_window(s, first, last, 0, s->p->inner);
-}
-
-static void scatter_columns(void *context, intptr_t first, intptr_t last) {
-    const scattering *s = context;
-    scatter_window(s, 0, s->p->outer, first, last);
-}
-
-/* Single elements. Each thread has a part of the targets: it goes through all places, and what is not its own it adds
- * where nobody looks, by masks, as a branch would be guessed wrong every other time. */
-#define ADD_OWN(T)                                                                                             \
-    {                                                                                                          \
-        T nowhere[TILE] = {0}, *own = (T *)s->into + begin;                                                    \
-        for (intptr_t c = 0; c < s->p->count; c++) {                                                           \
-            const uintptr_t k = (uintptr_t)(places[c] - begin), mask = 0 - (uintptr_t)(k < size);              \
-            T *at = (T *)(((uintptr_t)(own + (k & mask)) & mask) | ((uintptr_t)(nowhere + c % TILE) & ~mask)); \
-            *at += *(const T *)(s->from + c * s->strides[1]);                                                  \
-        }                                                                                                      \
-    }
-
-static void scatter_parts(void *context, intptr_t first, intptr_t last) {
-    const scattering *s = context;
-    const intptr_t *places = s->p->places, part = s->p->n / s->parts, begin = first * part;
-    const uintptr_t size = (uintptr_t)((last < s->parts ? last * part : s->p->n) - begin);
-    if (s->dtype == FG_FLOAT32) {
-        ADD_OWN(float)
-    } else {
-        ADD_OWN(double)
-    }
-}
-
-/* Single elements of lines that lie apart: those of some of the outer parts, or of some columns. */
+/* Single elements: of lines that lie apart those of some of the outer parts, or of some columns. */
 #define ADD_LINES(T)                                                                   \
     for (intptr_t l = l1; l < l2; l++) {                                               \
         for (intptr_t i = i1, c = l * p->along_inner + i1; i < i2; i++, c++)           \
@@ -255,17 +223,13 @@ static void scatter_lines(void *context, intptr_t first, intptr_t last) {
     }
 }
 
+/* Without parts or lines that lie apart one thread does it: what is added to would go from one to the other's cache. */
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype) {
-    scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype, fg_threads_get()};
-    const intptr_t lines = p->along_inner > 1 ? p->along_inner : p->along_outer;
-    if (lines > 1) {
+    scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype};
+    if (p->outer == 1 && p->inner == 1) {
+        const intptr_t lines = p->along_inner > 1 ? p->along_inner : p->along_outer;
         fg_parallel(scatter_lines, &s, lines, TILE * (FG_GRAIN / (TILE * (p->count / lines + 1)) + 1));
-    } else if (p->outer == 1 && p->inner == 1) {
-        if (s.parts > p->n || p->count < 2 * FG_GRAIN) s.parts = 1;
-        fg_parallel(scatter_parts, &s, s.parts, 1);
-    } else if (p->outer >= p->inner) {
-        fg_parallel(scatter_slices, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
     } else {
-        fg_parallel(scatter_columns, &s, p->inner, TILE * (FG_GRAIN / (TILE * p->count * p->outer) + 1));
+        fg_parallel(scatter_range, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
     }
 }

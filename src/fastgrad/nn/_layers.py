@@ -380,7 +380,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0, sca
     if max_norm is not None:
         _renormalized("embedding", weight, index, max_norm, norm_type)
     rows = weight[index]
-    if padding_idx is not None:
+    if padding_idx is not None and (lifted or (index == padding_idx).any()):
         rows = where(np.expand_dims(index == padding_idx, -1), rows.detach(), rows)
     if scale_grad_by_freq:
         often = (1 / np.maximum(np.bincount(index.reshape(-1), minlength=count), 1))[index][..., None].astype(
