@@ -6,6 +6,7 @@ Nothing here depends on how long anything takes.
 import json
 import pathlib
 import timeit
+from contextlib import nullcontext
 from importlib.util import find_spec
 from types import SimpleNamespace
 
@@ -294,6 +295,15 @@ def test_what_does_not_fit_into_memory_is_left_out(monkeypatch):
     (big,) = suite("sweep", ops=["exp"], sizes=[10**6], dtypes=["float64"], peers=[])
     assert big.times == {} and "too large" in big.notes["fastgrad"]
     assert "too large" in shown("sweep", [big])
+
+
+def test_slow_libraries_take_no_part_in_the_largest(monkeypatch, fastgrad):
+    asked = []
+    monkeypatch.setattr(_suites, "workers", lambda names, threads: nullcontext([Here(fastgrad, n) for n in names]))
+    monkeypatch.setattr(_suites, "chosen_libraries", lambda options: ["fastgrad", "autograd"])
+    monkeypatch.setattr(_suites, "measure", lambda job, part, seconds: asked.append([w.name for w in part]))
+    list(suite("sweep", ops=["exp"], sizes=[10**6, 10**7], dtypes=["float32"]))
+    assert asked == [["fastgrad", "autograd"], ["fastgrad"]]
 
 
 def suite(name, **options):

@@ -86,7 +86,7 @@ def add_arguments(parser):
     )
     parser.add_argument("--threads", type=_positive(int), default=cores(), metavar="N", help="default: all cores")
     parser.add_argument(
-        "--seconds", type=_positive(float), default=0.25, help="about how long a library is timed in a cell (0.25)"
+        "--seconds", type=_positive(float), default=0.2, help="about how long a library is timed in a cell (0.2)"
     )
     parser.add_argument("--times", action="store_true", help="print fastgrad's times beside the ratios of the sweep")
     parser.add_argument("--json", metavar="FILE", help="write every measurement to FILE (- for standard output)")
