@@ -200,46 +200,100 @@ static bool begin(const fg_images *f, buffers *b) {
     return true;
 }
 
-fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y) {
-    const intptr_t image = f->channels * product_of(f->sizes) * f->itemsize, wide = product_of(f->counts);
-    const intptr_t result = f->outputs * wide * f->itemsize;
-    const intptr_t m = f->outputs / f->groups, k = f->channels / f->groups * product_of(f->kernel);
-    const size_t weights = (size_t)(f->outputs * k * f->itemsize);
+enum {
+    ALONE = 1 << 18,       /* multiplications up to which BLAS keeps to one thread */
+    PARTS_BYTES = 1 << 22, /* of kernels that are summed afterwards */
+};
+
+/* One convolution: its pieces may be done in any order. */
+typedef struct convolution {
+    const fg_images *f;
+    fg_convolution_kind kind;
+    char *x, *w, *y, *parts; /* of parts of the kernels, one for each piece */
+    intptr_t m, k, wide, part_bytes;
+    atomic_bool failed;
+} convolution;
+
+static void run_piece(const convolution *c, const buffers *b, intptr_t piece) {
+    const fg_images *f = c->f;
+    const intptr_t first = piece * f->piece, left = f->examples - first;
+    const intptr_t count = left < f->piece ? left : f->piece, n = count * c->wide;
+    char *images = c->x + first * f->channels * product_of(f->sizes) * f->itemsize;
+    char *results = c->y + first * f->outputs * c->wide * f->itemsize;
+    char *columns = b->columns ? b->columns : images, *matrix = b->matrix && count > 1 ? b->matrix : results;
+    if (c->kind != FG_INTO_RESULTS && matrix != results) turn(f, matrix, results, count, false);
+    if (c->kind != FG_INTO_IMAGES && b->columns) windows(f, columns, images, count, false);
+    if (c->kind == FG_INTO_KERNELS) {
+        multiply(f, matrix, false, columns, true, c->parts + piece * c->part_bytes, c->m, n, c->k);
+    } else if (c->kind == FG_INTO_RESULTS) {
+        multiply(f, c->w, false, columns, false, matrix, c->m, c->k, n);
+        if (matrix != results) turn(f, matrix, results, count, true);
+    } else {
+        multiply(f, c->w, true, matrix, false, columns, c->k, c->m, n);
+        if (!b->columns) return;
+        memset(images, 0, (size_t)(count * f->channels * product_of(f->sizes) * f->itemsize));
+        windows(f, columns, images, count, true);
+    }
+}
+
+static void run_pieces(void *context, intptr_t first, intptr_t last) {
+    convolution *c = context;
     buffers b;
-    char *part = NULL;
-    if (!begin(f, &b)) return FG_NOMEM;
-    if (kind == FG_INTO_KERNELS && !(part = fg_block_alloc(weights))) {
-        end(&b);
-        return FG_NOMEM;
+    if (!begin(c->f, &b)) {
+        atomic_store(&c->failed, true);
+        return;
     }
-    if (kind == FG_INTO_IMAGES && b.columns) memset(x, 0, (size_t)(f->examples * image));
-    if (kind == FG_INTO_KERNELS) memset(w, 0, weights);
-    for (intptr_t i = 0; i < f->examples; i += f->piece) {
-        const intptr_t count = f->examples - i < f->piece ? f->examples - i : f->piece, n = count * wide;
-        char *images = x + i * image, *results = y + i * result;
-        char *columns = b.columns ? b.columns : images, *matrix = b.matrix && count > 1 ? b.matrix : results;
-        if (kind != FG_INTO_RESULTS && matrix != results) turn(f, matrix, results, count, false);
-        if (kind == FG_INTO_IMAGES) {
-            multiply(f, w, true, matrix, false, columns, k, m, n);
-            if (b.columns) windows(f, columns, images, count, true);
-            continue;
-        }
-        if (b.columns) windows(f, columns, images, count, false);
-        if (kind == FG_INTO_RESULTS) {
-            multiply(f, w, false, columns, false, matrix, m, k, n);
-            if (matrix != results) turn(f, matrix, results, count, true);
-        } else {
-            multiply(f, matrix, false, columns, true, part, m, n, k);
-            if (f->itemsize == sizeof(float)) {
-                for (intptr_t j = 0; j < f->outputs * k; j++) ((float *)(void *)w)[j] += ((float *)(void *)part)[j];
-            } else {
-                for (intptr_t j = 0; j < f->outputs * k; j++) ((double *)(void *)w)[j] += ((double *)(void *)part)[j];
-            }
-        }
-    }
-    if (part) fg_block_free(part);
+    for (intptr_t i = first; i < last; i++) run_piece(c, &b, i);
     end(&b);
-    return FG_OK;
+}
+
+static void add_part(const convolution *c) {
+    const intptr_t n = c->part_bytes / c->f->itemsize;
+    if (c->f->itemsize == sizeof(float)) {
+        float *to = (float *)(void *)c->w, *part = (float *)(void *)c->parts;
+        for (intptr_t i = 0; i < n; i++) to[i] += part[i];
+    } else {
+        double *to = (double *)(void *)c->w, *part = (double *)(void *)c->parts;
+        for (intptr_t i = 0; i < n; i++) to[i] += part[i];
+    }
+}
+
+/* Pieces in turns of `together`, whose parts of the kernels are then added up in their order. */
+static void run_turns(convolution *c, intptr_t pieces, intptr_t together, intptr_t grain) {
+    char *const parts = c->parts;
+    memset(c->w, 0, (size_t)c->part_bytes);
+    for (intptr_t i = 0; i < pieces && !atomic_load(&c->failed); i += together) {
+        const intptr_t end_of_turn = i + together < pieces ? i + together : pieces;
+        convolution turn_of = {c->f, c->kind, NULL, c->w, NULL, parts, c->m, c->k, c->wide, c->part_bytes, false};
+        fg_images f = *c->f;
+        f.examples = c->f->examples - i * f.piece;
+        if (f.examples > (end_of_turn - i) * f.piece) f.examples = (end_of_turn - i) * f.piece;
+        turn_of.f = &f;
+        turn_of.x = c->x + i * f.piece * f.channels * product_of(f.sizes) * f.itemsize;
+        turn_of.y = c->y + i * f.piece * f.outputs * c->wide * f.itemsize;
+        fg_parallel(run_pieces, &turn_of, end_of_turn - i, grain);
+        if (atomic_load(&turn_of.failed)) atomic_store(&c->failed, true);
+        for (turn_of.parts = parts; turn_of.parts < parts + (end_of_turn - i) * c->part_bytes;
+             turn_of.parts += c->part_bytes)
+            add_part(&turn_of);
+    }
+}
+
+fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y) {
+    const intptr_t m = f->outputs / f->groups, k = f->channels / f->groups * product_of(f->kernel);
+    const intptr_t wide = product_of(f->counts), part = f->outputs * k * f->itemsize;
+    const intptr_t pieces = (f->examples + f->piece - 1) / f->piece, each = m * k * wide * f->piece;
+    convolution c = {f, kind, x, w, y, NULL, m, k, wide, part, false};
+    const intptr_t grain = each <= ALONE ? 1 + FG_GRAIN / (k * wide * f->piece * f->groups) : pieces;
+    if (kind != FG_INTO_KERNELS) {
+        fg_parallel(run_pieces, &c, pieces, grain);
+    } else {
+        const intptr_t room = PARTS_BYTES / part, together = grain == pieces || room < 1 ? 1 : room;
+        if (!(c.parts = fg_block_alloc((size_t)(part * (together < pieces ? together : pieces))))) return FG_NOMEM;
+        run_turns(&c, pieces, together, grain);
+        fg_block_free(c.parts);
+    }
+    return atomic_load(&c.failed) ? FG_NOMEM : FG_OK;
 }
 
 /* ---------------------------------------------------------------- maxima of windows -- */

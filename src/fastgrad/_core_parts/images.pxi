@@ -108,7 +108,7 @@ cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict option
             shape[2 + axis] = f.kernel[i]
         if code != CONVOLUTION and fg_shape(p if code == CONVOLUTION_INPUT else q)[2 + axis] != f.counts[i]:
             return False
-    f.piece = examples_together((f.counts[0], f.counts[1], f.counts[2]))
+    f.piece = examples_together((f.counts[0], f.counts[1], f.counts[2]), weights_of(f))
     return True
 
 
@@ -133,14 +133,20 @@ cdef bint describe_axis(fg_images* f, int i, intptr_t stride, tuple padding, int
 
 cdef object together = None
 
-cdef intptr_t examples_together(tuple counts) except -1:
+cdef intptr_t weights_of(fg_images* f) noexcept:
+    """How many weights the kernels of a group have."""
+    cdef intptr_t channels = f.channels // f.groups, outputs = f.outputs // f.groups
+    return outputs * channels * f.kernel[0] * f.kernel[1] * f.kernel[2]
+
+
+cdef intptr_t examples_together(tuple counts, intptr_t weights) except -1:
     """Of how many examples windows make one matrix: as the rows have it."""
     global together
     if together is None:
         from .ops.convolutions import together as found
 
         together = found
-    return together(counts)
+    return together(counts, weights)
 
 
 cdef bint convolution_vjp(fg_run* run, Node node, fg_array* g) except? True:

@@ -22,7 +22,8 @@ from .shaping import moveaxis, reshape
 
 _op = partial(register, module="fastgrad.nn.functional")
 
-_COLUMNS = 512  # that a matrix of windows has at least
+_FEW, _MANY = 64, 512  # columns that a matrix of windows has at least
+_ALONE = 1 << 18  # multiplications up to which BLAS keeps to one thread
 
 # ---------------------------------------------------------------- windows --
 
@@ -90,14 +91,18 @@ def _rows(y, groups):
     return rows.reshape(groups, y.shape[1] // groups, y.shape[0] * math.prod(y.shape[2:]))
 
 
-def together(counts):
-    """Of how many examples the windows make one matrix: so many that it has some hundred columns."""
-    return max(1, -(-_COLUMNS // math.prod(counts)))
+def together(counts, weights):
+    """Of how many examples the windows make one matrix, for kernels of so many weights in a group.
+
+    Small products are best many, to be shared out to threads; in large ones BLAS has threads of its own.
+    """
+    columns = _FEW if weights * _FEW <= _ALONE else _MANY
+    return max(1, -(-columns // math.prod(counts)))
 
 
-def _pieces(count, counts):
+def _pieces(count, counts, weights):
     """Slices of the examples that go together."""
-    step = together(counts)
+    step = together(counts, weights)
     return [slice(i, i + step) for i in range(0, count, step)]
 
 
@@ -132,7 +137,7 @@ def _convolution(x, w, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding):
         return (rows @ _images_as_rows(x, groups)).reshape(x.shape[0], w.shape[0], *counts)
     out = np.empty((x.shape[0], w.shape[0], *counts), np.result_type(x, w))
-    for piece in _pieces(x.shape[0], counts):
+    for piece in _pieces(x.shape[0], counts, w.size // groups):
         part = rows @ _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
         out[piece] = np.moveaxis(part.reshape(w.shape[0], -1, *counts), 1, 0)
     return out
@@ -144,7 +149,7 @@ def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding) and tuple(counts) == tuple(sizes):
         return (rows @ _images_as_rows(y, groups)).reshape(y.shape[0], groups * w.shape[1], *counts)
     out = np.empty((y.shape[0], groups * w.shape[1], *sizes), np.result_type(y, w))
-    for piece in _pieces(y.shape[0], counts):
+    for piece in _pieces(y.shape[0], counts, w.size // groups):
         columns = rows @ _rows(y[piece], groups)
         parts = columns.reshape(out.shape[1], *kernel, -1, *counts)
         wide = np.zeros((out.shape[1], parts.shape[1 + len(kernel)], *padded_sizes(sizes, padding)), out.dtype)
@@ -157,7 +162,7 @@ def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
 def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
     counts = y.shape[2:]
     out = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups * math.prod(kernel)), np.result_type(x, y))
-    for piece in _pieces(x.shape[0], counts):
+    for piece in _pieces(x.shape[0], counts, out.size // groups):
         columns = _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
         out += _rows(y[piece], groups) @ np.swapaxes(columns, 1, 2)
     return out.reshape(y.shape[1], x.shape[1] // groups, *kernel)
