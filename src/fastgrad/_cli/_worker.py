@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 WHOLE = 200_000  # arrays of more elements are compared by a sample and their sum
+UNTHREADED = 4096  # no library shares out work on so few elements
 SETTLE_SECONDS = 0.2  # the longest wait for threads that spin
 NAP_SECONDS = 0.01  # the kernel may count a thread's time only at every tick, of 4 ms say
 
@@ -35,7 +36,7 @@ class Server:
 
     def __init__(self, library):
         self.library = library
-        self.timer, self.names = None, {}
+        self.timer, self.names, self.threaded = None, {}, True
 
     def prepare(self, job):
         """Make operands and run once; digests of the results, in place of the last job's."""
@@ -44,6 +45,7 @@ class Server:
         self.drop()
         statement, self.names, results = build(self.library, job)
         self.timer = timeit.Timer(statement, globals=self.names)
+        self.threaded = job.size is None or job.size > UNTHREADED
         return [digest(array) for array in results()]
 
     def estimate(self):
@@ -51,7 +53,8 @@ class Server:
         took = self.timer.timeit(1)
         if took < 1e-3:
             took = min(took, self.timer.timeit(5) / 5)
-        settle()
+        if self.threaded:
+            settle()
         return took
 
     def turn(self, calls, samples):
@@ -59,7 +62,8 @@ class Server:
         if calls > 1:
             self.timer.timeit(calls)  # caches and cores are cold after the others' turns
         taken = [self.timer.timeit(calls) / calls for _ in range(samples)]
-        settle()
+        if self.threaded:
+            settle()
         return taken
 
     def set_threads(self, count):
