@@ -266,3 +266,8 @@ def test_sorting_again_from_one_graph():
         np.testing.assert_array_equal(core.grad([y], [x], [g], retain_graph=True)[0].numpy(), [2, 1, 3])
     (again,) = core.grad([y * y], [x], [g], create_graph=True)
     np.testing.assert_array_equal(core.grad([again], [x], [g])[0].numpy(), [2 * 2 * 1, 1 * 2 * 2, 3 * 2 * 3])
+
+
+def test_places_along_an_axis_of_one_element():
+    both(lambda x: fg.take_along_axis(x, np.zeros((3, 2), int), 1), array(3, 1))
+    both(lambda x: fg.take_along_axis(x, np.zeros((4, 3), int), 0), array(1, 3))

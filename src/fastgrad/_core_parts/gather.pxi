@@ -182,19 +182,20 @@ cdef object take_along(Tensor x, Tensor indices, object axis):
     """`take_along_axis`, recorded as an index of all axes."""
     cdef fg_array* a = fg_array_keep(x.a)
     cdef Picks picks
-    cdef Lines lines
+    cdef intptr_t n, inner, outer
     try:
         if not a.flags & FG_CONTIGUOUS or not a.flags & FG_ALIGNED or a.size == 0 or type(axis) is not int:
             return None
-        if not has_places_along(indices.a, a, axis) or not find_lines(a, axis, &lines):
+        if not has_places_along(indices.a, a, axis) or not lines_of(a, axis, &n, &inner):
             return None
+        outer = a.size // (n * inner)
         picks = Picks.__new__(Picks)
         picks.axis, picks.naxes = 0, a.ndim
-        picks.along_outer, picks.along_inner = lines.outer, lines.inner
+        picks.along_outer, picks.along_inner = outer, inner
         picks.places = new_array(a.ndim, fg_shape(indices.a), cnp.NPY_INTP, sizeof(intptr_t))
         picks.like = like_of(a)
         if not fg_places_along(<intptr_t*>picks.places.data, indices.a.data, indices.a.itemsize,
-                               indices.a.size // (lines.outer * lines.inner), lines.outer, lines.n, lines.inner):
+                               indices.a.size // (outer * inner), outer, n, inner):
             return None
         return picked(GETITEM_ROW, x, a, picks)
     finally:
