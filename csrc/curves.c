@@ -170,7 +170,7 @@ static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides
 }
 
 fg_loop fg_curve_find(const char *name, int dtype) {
-    fg_loop loop = {NULL, NULL, false};
+    fg_loop loop = {NULL, NULL, false, false};
     for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
         if (strcmp(curves[i].name, name) != 0 || (dtype != FG_FLOAT32 && dtype != FG_FLOAT64)) continue;
         loop.fn = run_curve;

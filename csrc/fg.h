@@ -125,6 +125,7 @@ typedef struct fg_loop {
     fg_loop_fn fn; /* NULL: there is no such loop */
     void *data;
     bool foreign; /* not NumPy's: it may report errors to the thread that calls it, see fg_share_foreign */
+    bool exact;   /* gives the same bits whatever the strides, as what IEEE 754 defines does */
 } fg_loop;
 /* Whether foreign loops may run on several threads: whether what they report is ignored anyway. */
 extern bool fg_share_foreign;
@@ -168,7 +169,7 @@ enum { FG_EACH = 0, FG_PER_ROW = 1, FG_SINGLE = 2 };
 typedef struct fg_program {
     uint16_t ninputs, nconsts, ntemps, noutputs, nsteps;
     intptr_t block;                    /* elements of one block; from fg_program_finish */
-    bool foreign;                      /* one of its loops is */
+    bool foreign, exact;               /* one of its loops is; all of its loops are */
     int16_t reuse_input, reuse_output; /* output whose memory may be that input's: see fg_program_finish; or -1 */
     uint8_t *itemsize;                 /* of each register */
     uint8_t *place;                    /* of each register of a program along rows: FG_EACH, ... */

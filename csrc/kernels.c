@@ -95,7 +95,7 @@ static fg_loop_fn where_loop(int dtype) {
 }
 
 fg_loop fg_kernel_find(const char *name, int dtype) {
-    if (strcmp(name, "where") == 0) return (fg_loop){where_loop(dtype), NULL, false};
+    if (strcmp(name, "where") == 0) return (fg_loop){where_loop(dtype), NULL, false, true};
     return fg_curve_find(name, dtype);
 }
 

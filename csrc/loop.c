@@ -178,7 +178,7 @@ static void run_walk(const fg_loop *loop, int nargs, fg_array *const *args) {
     fg_walk w;
     intptr_t grain;
     fg_walk_begin(&w, nargs, args, nargs - 1, 0, nargs - 1);
-    fg_walk_group(&w, nargs - 1, args);
+    fg_walk_group(&w, nargs - 1, loop->exact, args);
     if (shared_out(loop, args[nargs - 1]->size)) {
         const int axis = fg_walk_split(&w, &grain);
         job j = {loop, nargs, args, NULL, &w, axis};

@@ -67,7 +67,11 @@ void fg_program_finish(fg_program *p) {
     int last_read = -1;
     p->block = block_length(p);
     p->reuse_input = p->reuse_output = -1;
-    for (int s = 0; s < p->nsteps; s++) p->foreign = p->foreign || p->steps[s].loop.foreign;
+    p->exact = true;
+    for (int s = 0; s < p->nsteps; s++) {
+        p->foreign = p->foreign || p->steps[s].loop.foreign;
+        p->exact = p->exact && p->steps[s].loop.exact;
+    }
     if (p->ninputs == 0) return;
     for (int s = 0; s < p->nsteps; s++) {
         if (reads(&p->steps[s], 0)) last_read = s;
@@ -333,7 +337,7 @@ static void begin_walk(const fg_program *p, fg_walk *w, fg_array *const *inputs,
     const int nargs = p->ninputs + p->noutputs;
     for (int k = 0; k < nargs; k++) args[k] = k < p->ninputs ? inputs[k] : outputs[k - p->ninputs];
     fg_walk_begin(w, nargs, args, nargs - 1, 0, p->ninputs);
-    fg_walk_group(w, p->ninputs, args);
+    fg_walk_group(w, p->ninputs, p->exact, args);
 }
 
 /* Elements that are worth a thread: the more steps, the fewer. */

@@ -8,6 +8,9 @@
 
 /* Rows of this length need no copying together if they are contiguous as they are. */
 enum { LONG_ROW = 128 };
+
+/* An axis with so many indices can be shared out. */
+enum { ENOUGH = 16 };
 enum { REPEATED_BYTES = 8192 }; /* of one element many times, copied at once */
 
 /* Whether NumPy would walk an axis with strides `a` inside one with strides `b` (1) or outside it (-1), or 0 where
@@ -159,11 +162,13 @@ static int numpy_group(const fg_walk *w, int nin) {
     return best;
 }
 
-/* Whether one call for each row does as well as copying rows together. */
-static bool rows_will_do(const fg_walk *w, uint32_t copied, fg_array *const *args) {
+/* Whether one call for each row does as well as copying rows together: where the loop sees the strides that it would
+ * see of a copy, or is exact, so that it may see an operand stand still. */
+static bool rows_will_do(const fg_walk *w, uint32_t copied, bool exact, fg_array *const *args) {
     if (w->shape[0] < LONG_ROW) return false;
     for (int k = 0; k < w->nargs; k++) {
-        if ((copied >> k & 1) && w->strides[0][k] != (intptr_t)args[k]->itemsize) return false;
+        const intptr_t stride = w->strides[0][k];
+        if ((copied >> k & 1) && stride != (intptr_t)args[k]->itemsize && !(exact && stride == 0)) return false;
     }
     return true;
 }
@@ -183,10 +188,10 @@ static uint32_t turned_args(const fg_walk *w, int nin, fg_array *const *args) {
     return across ? bits : 0;
 }
 
-void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
+void fg_walk_group(fg_walk *w, int nin, bool exact, fg_array *const *args) {
     w->group = numpy_group(w, nin);
     w->buffered = split_args(w, w->group, 0, w->nargs);
-    if (w->group > 1 && rows_will_do(w, w->buffered, args)) {
+    if (w->group > 1 && rows_will_do(w, w->buffered, exact, args)) {
         w->group = 1;
         w->buffered = 0;
     }
@@ -203,9 +208,10 @@ void fg_walk_group(fg_walk *w, int nin, fg_array *const *args) {
 int fg_walk_split(const fg_walk *w, intptr_t *grain) {
     int best = w->ndim - 1;
     intptr_t each = 1; /* elements for one index */
-    for (int i = w->ndim - 1; i >= w->group - 1; i--) {
+    for (int i = w->ndim - 1; i >= w->group; i--) {
         if (w->shape[i] > w->shape[best]) best = i;
     }
+    if (w->shape[best] < ENOUGH && w->shape[w->group - 1] > w->shape[best]) best = w->group - 1; /* cuts runs short */
     for (int i = 0; i < w->ndim; i++) {
         if (i != best) each *= w->shape[i];
     }

@@ -33,8 +33,8 @@ typedef struct fg_walk {
 /* Begin a walk over the shape of args[whole], which has no empty axis; args[first..last) decide the order. */
 void fg_walk_begin(fg_walk *w, int nargs, fg_array *const *args, int whole, int first, int last);
 
-/* Group axes and choose what is buffered, for a loop with `nin` operands followed by results. */
-void fg_walk_group(fg_walk *w, int nin, fg_array *const *args);
+/* Group axes and choose what is buffered, for a loop with `nin` operands followed by results; `exact`: see fg_loop. */
+void fg_walk_group(fg_walk *w, int nin, bool exact, fg_array *const *args);
 
 /* Step to the next run. False when there are no more. */
 static inline bool fg_walk_next(fg_walk *w) {

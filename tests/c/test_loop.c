@@ -1,9 +1,9 @@
 /* Arrays, and loops over whole arrays, against the same written index by index. */
 #include "check.h"
 
-static const fg_loop add = {double_add, NULL, false}, subtract = {double_subtract, NULL, false},
-                     maximum = {double_maximum, NULL, false}, negative = {double_negative, NULL, false},
-                     less = {double_less, NULL, false};
+static const fg_loop add = {double_add, NULL, false, false}, subtract = {double_subtract, NULL, false, false},
+                     maximum = {double_maximum, NULL, false, false}, negative = {double_negative, NULL, false, false},
+                     less = {double_less, NULL, false, false};
 
 /* ---------------------------------------------------------------- arrays -- */
 

@@ -6,7 +6,7 @@ static const int operands[KINDS] = {2, 2, 2, 1, 2, 3};
 
 static fg_loop loop_of(int kind) {
     static const fg_loop_fn fns[] = {double_add, double_subtract, double_maximum, double_negative, double_less};
-    return kind == WHERE ? fg_kernel_find("where", FG_FLOAT64) : (fg_loop){fns[kind], NULL, false};
+    return kind == WHERE ? fg_kernel_find("where", FG_FLOAT64) : (fg_loop){fns[kind], NULL, false, false};
 }
 
 static double calculate(int kind, const double *x) {
@@ -153,8 +153,11 @@ static int reuse_of(int nsteps, const int (*steps)[3], int small_output) {
     CHECK(p);
     for (int r = 0; r < 5; r++) p->itemsize[r] = r == small_output ? 1 : 8;
     for (int s = 0; s < nsteps; s++) {
-        p->steps[s] = (fg_step){
-            {double_add, NULL, false}, 2, (uint16_t)steps[s][0], {(uint16_t)steps[s][1], (uint16_t)steps[s][2]}, 0};
+        p->steps[s] = (fg_step){{double_add, NULL, false, false},
+                                2,
+                                (uint16_t)steps[s][0],
+                                {(uint16_t)steps[s][1], (uint16_t)steps[s][2]},
+                                0};
     }
     fg_program_finish(p);
     const int reuse = p->reuse_output;

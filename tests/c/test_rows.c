@@ -1,8 +1,8 @@
 /* Programs along an axis: blocks, phases, registers with a value for each line, and what outlasts a phase. */
 #include "check.h"
 
-static const fg_loop add = {double_add, NULL, false}, subtract = {double_subtract, NULL, false},
-                     maximum = {double_maximum, NULL, false};
+static const fg_loop add = {double_add, NULL, false, false}, subtract = {double_subtract, NULL, false, false},
+                     maximum = {double_maximum, NULL, false, false};
 
 /* Registers: x (each), c (single) | 3.0 | top (row), d (each) | out (each), total (row).
  * top = max(x); d = x - top; total = sum(d); total = total + 3; out = d + c, or, where `early`, before the sum. */

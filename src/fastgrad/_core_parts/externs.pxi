@@ -157,6 +157,7 @@ cdef extern from "fg.h" nogil:
         fg_loop_fn fn
         void* data
         c_bool foreign
+        c_bool exact
     c_bool fg_share_foreign
     fg_status fg_broadcast(int n, fg_array** arrays, int* ndim, intptr_t* shape)
     void fg_loop_run(const fg_loop*, int nargs, fg_array** args)

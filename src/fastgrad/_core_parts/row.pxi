@@ -357,6 +357,13 @@ cdef class Row:
         return row
 
 
+# Rounded once on real numbers, or not at all: their loops give the same bits whatever the strides.
+cdef frozenset EXACT = frozenset((
+    "add", "subtract", "multiply", "divide", "square", "negative", "abs", "sqrt", "less", "less_equal", "greater",
+    "greater_equal", "equal", "not_equal", "logical_and", "logical_or", "logical_not", "isnan", "isfinite",
+))
+
+
 cdef int find_loops(Row row) except -1:
     """Fill the table of inner loops from the ufunc object, or from the core for rows that have no ufunc."""
     cdef int i, code
@@ -372,6 +379,7 @@ cdef int find_loops(Row row) except -1:
             code = codes[i]
             row.out_code[code] = find_loop(row.fn, code, &row.loops[code])
             row.loops[code].foreign = row.foreign
+            row.loops[code].exact = code <= FG_FLOAT64 and row.name in EXACT
     return 0
 
 
