@@ -4,11 +4,11 @@ import contextlib
 
 import numpy as np
 import pytest
-from samples import NEEDS_CORE, core, same_bits
+from samples import COMPILED, NEEDS_CORE, core, same_bits
 
 import fastgrad as fg
 
-pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
+pytestmark = pytest.mark.skipif(not COMPILED, reason=NEEDS_CORE)
 
 ORDERS = {
     "C": lambda x: x,

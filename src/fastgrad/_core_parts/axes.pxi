@@ -68,6 +68,8 @@ cdef bint axes_of(Row row, dict options, fg_array* x, Axes* axes) except? True:
             return False
         move_axis(i, k, axes)
     elif row.code == FLIP:
+        if n == 0:
+            return False  # NumPy gives a copy
         if options["axis"] is None:
             for i in range(n):
                 axes.turned[i] = True

@@ -186,6 +186,8 @@ cdef object take_along(Tensor x, Tensor indices, object axis):
     try:
         if not a.flags & FG_CONTIGUOUS or not a.flags & FG_ALIGNED or a.size == 0 or type(axis) is not int:
             return None
+        if a.dtype == FG_OTHER:
+            return None
         if not has_places_along(indices.a, a, axis) or not lines_of(a, axis, &n, &inner):
             return None
         outer = a.size // (n * inner)

@@ -129,8 +129,14 @@ def _check(name, x, w, groups):
         )
 
 
+def _dense(*arrays):
+    """In C order: how a product is rounded depends on it."""
+    return [np.ascontiguousarray(array) for array in arrays]
+
+
 def _convolution(x, w, stride, padding, dilation, groups):
     _check("convolution", x, w, groups)
+    x, w = _dense(x, w)
     kernel = w.shape[2:]
     counts = window_counts("convolution", x.shape[2:], kernel, stride, padding, dilation)
     rows = w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel))
@@ -144,6 +150,7 @@ def _convolution(x, w, stride, padding, dilation, groups):
 
 
 def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
+    y, w = _dense(y, w)
     kernel, counts = w.shape[2:], y.shape[2:]
     rows = np.swapaxes(w.reshape(groups, w.shape[0] // groups, w.shape[1] * math.prod(kernel)), 1, 2)
     if _pointwise(kernel, stride, padding) and tuple(counts) == tuple(sizes):
@@ -160,6 +167,7 @@ def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
 
 
 def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
+    x, y = _dense(x, y)
     counts = y.shape[2:]
     out = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups * math.prod(kernel)), np.result_type(x, y))
     for piece in _pieces(x.shape[0], counts, out.size // groups):
