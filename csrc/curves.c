@@ -5,6 +5,11 @@
 #include <math.h>
 #include <string.h>
 
+#if defined(__GNUC__) && !defined(__clang__)
+/* As vectors, but no larger than that takes: there are three of each loop. */
+#pragma GCC optimize("O2", "tree-vectorize", "vect-cost-model=dynamic")
+#endif
+
 /* Polynomials by rising powers: Horner's way, and even and odd powers by themselves, which are then computed side by side. */
 #define H2(x, a, b) ((b) * (x) + (a))
 #define H3(x, a, ...) (H2(x, __VA_ARGS__) * (x) + (a))
@@ -40,7 +45,7 @@
 
 /* ---------------------------------------------------------------- loops -- */
 
-/* Over n elements side by side. What ends in _1 takes of the last operands one number for all. */
+/* Over n elements side by side; of the last operands of some, one number for all. */
 typedef void (*curve_fn)(char **args, intptr_t n);
 
 #define SIDE(type, k) const type *x##k = (const type *)(const void *)args[k];
@@ -57,23 +62,18 @@ typedef void (*curve_fn)(char **args, intptr_t n);
     LOOP(f, type, 3, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2), f##_of_##type(x0[i], x1[i], x2[i]))
 #define LOOP_4_4(f, type) \
     LOOP(f, type, 4, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2) SIDE(type, 3), f##_of_##type(x0[i], x1[i], x2[i], x3[i]))
-#define LOOP_2_1(f, type) LOOP_2_2(f, type) LOOP(f##_1, type, 2, SIDE(type, 0) ONE(type, 1), f##_of_##type(x0[i], x1))
-#define LOOP_3_1(f, type) \
-    LOOP_3_3(f, type) LOOP(f##_1, type, 3, SIDE(type, 0) ONE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1, x2))
-#define LOOP_3_2(f, type) \
-    LOOP_3_3(f, type) LOOP(f##_1, type, 3, SIDE(type, 0) SIDE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1[i], x2))
+#define LOOP_2_1(f, type) LOOP(f, type, 2, SIDE(type, 0) ONE(type, 1), f##_of_##type(x0[i], x1))
+#define LOOP_3_1(f, type) LOOP(f, type, 3, SIDE(type, 0) ONE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1, x2))
+#define LOOP_3_2(f, type) LOOP(f, type, 3, SIDE(type, 0) SIDE(type, 1) ONE(type, 2), f##_of_##type(x0[i], x1[i], x2))
 #define LOOP_4_1(f, type) \
-    LOOP_4_4(f, type)     \
-    LOOP(f##_1, type, 4, SIDE(type, 0) ONE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1, x2, x3))
+    LOOP(f, type, 4, SIDE(type, 0) ONE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1, x2, x3))
 #define LOOP_4_2(f, type) \
-    LOOP_4_4(f, type)     \
-    LOOP(f##_1, type, 4, SIDE(type, 0) SIDE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2, x3))
+    LOOP(f, type, 4, SIDE(type, 0) SIDE(type, 1) ONE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2, x3))
 #define LOOP_4_3(f, type) \
-    LOOP_4_4(f, type)     \
-    LOOP(f##_1, type, 4, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2[i], x3))
+    LOOP(f, type, 4, SIDE(type, 0) SIDE(type, 1) SIDE(type, 2) ONE(type, 3), f##_of_##type(x0[i], x1[i], x2[i], x3))
 
-/* How many operands each has, and how many of them are rarely numbers. */
-#define PLAIN(EACH)            \
+/* How many operands each has, and how many of them are no numbers: what follows those hardly ever is an array. */
+#define CURVES(EACH)           \
     EACH(1, 1, sigmoid)        \
     EACH(1, 1, softplus)       \
     EACH(1, 1, logsigmoid)     \
@@ -100,41 +100,43 @@ typedef void (*curve_fn)(char **args, intptr_t n);
     EACH(1, 1, log_ndtr)       \
     EACH(2, 2, log_ndtr_pull)  \
     EACH(3, 3, share)          \
-    EACH(3, 3, logistic_pull)
-
-#define WITH_NUMBERS(EACH)  \
-    EACH(3, 2, leaky_terms) \
-    EACH(3, 1, clamp)       \
-    EACH(3, 2, huber_terms) \
-    EACH(4, 1, elu_terms)   \
-    EACH(2, 1, sharp_terms) \
-    EACH(3, 2, sharp_pull)  \
-    EACH(4, 2, elu_pull)    \
-    EACH(4, 2, gate)        \
+    EACH(3, 3, logistic_pull)  \
+    EACH(3, 2, leaky_terms)    \
+    EACH(3, 1, clamp)          \
+    EACH(3, 2, huber_terms)    \
+    EACH(4, 1, elu_terms)      \
+    EACH(2, 1, sharp_terms)    \
+    EACH(3, 2, sharp_pull)     \
+    EACH(4, 2, elu_pull)       \
+    EACH(4, 2, gate)           \
     EACH(4, 3, huber_pull)
 
 #define BOTH(nin, arrays, name) LOOP_##nin##_##arrays(name, float) LOOP_##nin##_##arrays(name, double)
-PLAIN(BOTH)
-WITH_NUMBERS(BOTH)
+CURVES(BOTH)
 
 typedef struct curve {
-    curve_fn run, run_numbers;
+    curve_fn run;
     int nin, arrays;
     intptr_t size;
 } curve;
 
 #define ENTRY(nin, arrays, name) \
-    {#name, {name##_float, NULL, nin, arrays, sizeof(float)}, {name##_double, NULL, nin, arrays, sizeof(double)}},
-#define ENTRY_1(nin, arrays, name)                               \
-    {#name,                                                      \
-     {name##_float, name##_1_float, nin, arrays, sizeof(float)}, \
-     {name##_double, name##_1_double, nin, arrays, sizeof(double)}},
+    {#name, {name##_float, nin, arrays, sizeof(float)}, {name##_double, nin, arrays, sizeof(double)}},
 static const struct {
     const char *name;
     curve single, twofold;
-} curves[] = {PLAIN(ENTRY) WITH_NUMBERS(ENTRY_1)};
+} curves[] = {CURVES(ENTRY)};
 
 enum { MOST_ARGS = 5, CHUNK = 128 };
+
+/* Element by element, where a number is an array. */
+static void run_singly(const curve *c, char **args, intptr_t n, const intptr_t *strides) {
+    char *at[MOST_ARGS];
+    for (intptr_t i = 0; i < n; i++) {
+        for (int k = 0; k <= c->nin; k++) at[k] = args[k] + i * strides[k];
+        c->run(at, 1);
+    }
+}
 
 /* NumPy's signature: what does not lie side by side is moved there and back, a chunk at a time. */
 static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
@@ -143,13 +145,15 @@ static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides
     const int nin = c->nin;
     double chunks[MOST_ARGS][CHUNK];
     char *at[MOST_ARGS];
-    bool dense = strides[nin] == size, numbers = c->run_numbers != NULL;
+    bool dense = strides[nin] == size, numbers = true;
     for (int k = 0; k < c->arrays; k++) dense = dense && strides[k] == size;
     for (int k = c->arrays; k < nin; k++) numbers = numbers && strides[k] == 0;
-    const curve_fn run = numbers ? c->run_numbers : c->run;
-    for (int k = c->arrays; k < nin && !numbers; k++) dense = dense && strides[k] == size;
-    if (dense || dims[0] == 1) {
-        run(args, dims[0]);
+    if (dims[0] == 1 || (dense && numbers)) {
+        c->run(args, dims[0]);
+        return;
+    }
+    if (!numbers) {
+        run_singly(c, args, dims[0], strides);
         return;
     }
     for (int k = 0; k < nin; k++) {
@@ -163,7 +167,7 @@ static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides
             if (k < nin && strides[k] != size && strides[k] != 0)
                 fg_move(at[k], size, args[k] + done * strides[k], strides[k], n, (size_t)size);
         }
-        run(at, n);
+        c->run(at, n);
         if (strides[nin] != size)
             fg_move(args[nin] + done * strides[nin], strides[nin], at[nin], size, n, (size_t)size);
     }
