@@ -15,6 +15,9 @@
 #if defined(__linux__)
 #include <sys/mman.h>
 #endif
+#if !defined(_WIN32)
+#include <pthread.h>
+#endif
 
 #if defined(__SANITIZE_ADDRESS__)
 #define KEPT_BYTES 0 /* the sanitizer sees every block */
@@ -54,6 +57,14 @@ static void lock(void) {
     }
 }
 static void unlock(void) { atomic_flag_clear_explicit(&busy, memory_order_release); }
+
+/* With the lock: a fork waits for it, so that the child does not find it held by a thread that it does not have. */
+static void survive_forks(void) {
+#if !defined(_WIN32)
+    static bool told = false;
+    if (!told) told = pthread_atfork(lock, unlock, unlock) == 0;
+#endif
+}
 
 /* The size class of `bytes`, and the bytes its blocks have. */
 static uint32_t class_of(size_t bytes, size_t *rounded) {
@@ -138,6 +149,7 @@ void *fg_block_alloc(size_t bytes) {
     const uint32_t class = class_of(bytes, &rounded);
     block *retired = NULL;
     lock();
+    survive_forks();
     block *b = kept[class];
     live_bytes += rounded;
     if (live_bytes > most_bytes) most_bytes = live_bytes;

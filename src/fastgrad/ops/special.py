@@ -1,6 +1,7 @@
 """Special functions: the error function's relatives, gamma and beta functions, entropies, and the statistician's maps.
 
-They are SciPy's, under its names; `bessel` has the rest. What a derivative needs of values is written so that it keeps
+Names and arguments are SciPy's, and so are most loops; the relatives of erf and of the logistic function have loops of
+their own (csrc/curves.c). `bessel` has the rest. What a derivative needs of values is written so that it keeps
 its digits in the tails. Formulas are in Abramowitz and Stegun, Handbook of mathematical functions, 1964, and at
 dlmf.nist.gov.
 """
