@@ -9,8 +9,8 @@ import pytest
 from fastgrad._cli._jobs import cotangent, uniform
 from fastgrad._cli._operations import OPERATIONS
 from fastgrad._cli._peers import PHASES, NotOffered
-from fastgrad._cli._turns import disagreement
-from fastgrad._cli._worker import digest
+from fastgrad._cli._turns import disagreement, tolerance_of
+from fastgrad._cli._worker import Job, digest
 
 
 def pytest_generate_tests(metafunc):
@@ -43,7 +43,7 @@ def bench_operation(benchmark, libraries, operation, size, name, phase):
             raise
         pytest.skip(f"{name}: {missing}")
     expected = [digest(array) for array in prepare(libraries["fastgrad"])[2]()]  # right first, then fast
-    wrong = disagreement(expected, found, line.loose)
+    wrong = disagreement(expected, found, tolerance_of(Job("sweep", operation, size, "float64")))
     if wrong:
         pytest.skip(f"{name} differs: {wrong}")
     benchmark.group = f"{operation} {size}"
