@@ -38,7 +38,8 @@ from numpy import (
 
 from . import _creation, autograd, ops
 from ._backend import Tensor, backend_name, register_op
-from ._backend import public as _public
+from ._backend import function as _function
+from ._backend import rows as _rows
 from ._creation import *  # noqa: F403
 from ._creation import can_cast, finfo, iinfo, result_type
 from ._threads import get_num_threads, set_num_threads
@@ -60,8 +61,8 @@ _LATER = ("fft", "func", "linalg", "nn", "optim", "special")
 #: Modules of public functions that are no rows, imported like them.
 _MORE = ("_inspection", "_writes")
 
-_public = {name: function for name, function in _public.items() if name not in _creation.__all__}
-globals().update(_public)
+#: The rows of the functions that are there from the start: each is made when it is first asked for.
+_rows = {name: row for name, row in _rows("fastgrad").items() if name not in _creation.__all__}
 
 _names = [
     "Tensor", "autograd", "backend_name", "bool", "can_cast", "complex64", "complex128", "e", "enable_grad",
@@ -69,7 +70,7 @@ _names = [
     "int8", "int16", "int32", "int64", "is_grad_enabled", "is_inference_mode_enabled", "isdtype", "nan", "newaxis",
     "no_grad", "ops", "pi", "register_op", "result_type", "set_grad_enabled", "set_num_threads",
     "uint8", "uint16", "uint32", "uint64",
-    *_creation.__all__, *_public, *_LATER,
+    *_creation.__all__, *_rows, *_LATER,
 ]  # fmt: skip
 
 
@@ -87,6 +88,9 @@ def _rest():
 def __getattr__(name):
     if name in _LATER:
         return _import_module(f".{name}", __name__)
+    if name in _rows:
+        made = globals()[name] = _function(_rows[name])
+        return made
     if name == "__all__":
         return [*_names, *_rest()]
     if not name.startswith("_") or name == "__array_namespace_info__":

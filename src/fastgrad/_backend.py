@@ -57,13 +57,14 @@ def function(name):
 def functions(module):
     """The public functions of the rows that live in a module, by name and alias."""
     load(module)
-    return _loaded(module)
+    return {name: function(row) for name, row in rows(module).items()}
 
 
-def _loaded(module):
-    found = {name: function(name) for name, op in list(TABLE.items()) if op.module == module and not op.users}
-    found.update((alias, found[name]) for alias, name in ALIASES.items() if name in found)
-    return {name: made for name, made in found.items() if name not in INTERNAL}
+def rows(module):
+    """The rows that the public functions of a module are made of, by name and alias: of those that are loaded."""
+    found = {name: name for name, op in list(TABLE.items()) if op.module == module and not op.users}
+    found.update((alias, name) for alias, name in ALIASES.items() if name in found)
+    return {name: row for name, row in found.items() if name not in INTERNAL}
 
 
 def _function(op):
@@ -76,10 +77,6 @@ def _function(op):
         return op.named(*function(*args, **kwargs))
 
     return named
-
-
-#: The public functions of the top level that are there from the start, by name and alias.
-public = _loaded("fastgrad")
 
 
 def backend_name():

@@ -5,7 +5,6 @@ What csrc/graph.c is to the compiled backend: it knows nothing of arithmetic, an
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
 from itertools import count
 
 import numpy as np
@@ -195,6 +194,8 @@ class Run:
 
     def run(self, roots):
         """Go from `roots`, newest node first; leaves as soon as they are ready."""
+        from heapq import heappop, heappush  # a tenth of what the import of the backend takes
+
         waiting = dict.fromkeys(self._taking_part(roots), 0)
         for node in waiting:
             for edge in node._edges:

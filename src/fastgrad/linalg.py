@@ -12,12 +12,12 @@ tensor([[ 0.6, -0.2],
 
 from __future__ import annotations
 
+from ._backend import function as _function
 from ._backend import functions as _functions
-from ._backend import public as _public
 
 _own = {name.removeprefix("linalg_"): function for name, function in _functions("fastgrad.linalg").items()}
 globals().update(_own)
-matmul, matrix_transpose, tensordot = (_public[name] for name in ("matmul", "matrix_transpose", "tensordot"))
+matmul, matrix_transpose, tensordot = (_function(name) for name in ("matmul", "matrix_transpose", "tensordot"))
 
 __all__ = ["matmul", "matrix_transpose", "tensordot", "vecdot", *_own]  # noqa: F822  vecdot is below
 

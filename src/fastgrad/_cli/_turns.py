@@ -37,7 +37,7 @@ class Worker:
     """A process that has one library loaded (see `_worker`); `label` tells two with the same one apart."""
 
     def __init__(self, library, threads, label=None):
-        self.library, self.threads, self.name = library, threads, label or library
+        self.peer, self.threads, self.name = library, threads, label or library
         self.process = None
         self.start()
 
@@ -46,7 +46,7 @@ class Worker:
         limits = ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM", "NUMEXPR", "FASTGRAD")
         env = environment() | {f"{who}_NUM_THREADS": count for who in limits}
         # not with -m: classes of a module that runs as __main__ cannot be unpickled here
-        argv = [sys.executable, "-c", f"from {__package__}._worker import main; main()", self.library, count]
+        argv = [sys.executable, "-c", f"from {__package__}._worker import main; main()", self.peer, count]
         self.process = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env)
         try:
             self.receive()

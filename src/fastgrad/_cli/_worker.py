@@ -5,6 +5,7 @@ went well and what came of it. Nothing else may write to that pipe, so what libr
 """
 
 import contextlib
+import math
 import os
 import pickle
 import signal
@@ -18,6 +19,8 @@ import numpy as np
 WHOLE = 200_000  # arrays of more elements are compared by a sample and their sum
 UNTHREADED = 4096  # no library shares out work on so few elements
 SETTLE_SECONDS = 0.2  # the longest wait for threads that spin
+WARM_SECONDS = 2e-3  # caches and clocks are cold, and threads asleep, in the first calls of a turn, as in no loop
+COLD_SECONDS = 0.05  # a call that is longer warms itself
 NAP_SECONDS = 0.01  # the kernel may count a thread's time only at every tick, of 4 ms say
 
 
@@ -35,15 +38,15 @@ class Server:
     """What the process does for the one that measures."""
 
     def __init__(self, library):
-        self.library = library
-        self.timer, self.names, self.threaded = None, {}, True
+        self.peer = library
+        self.timer, self.names, self.threaded, self.took = None, {}, True, 0.0
 
     def prepare(self, job):
         """Make operands and run once; digests of the results, in place of the last job's."""
         from ._jobs import build
 
         self.drop()
-        statement, self.names, results = build(self.library, job)
+        statement, self.names, results = build(self.peer, job)
         self.timer = timeit.Timer(statement, globals=self.names)
         self.threaded = job.size is None or job.size > UNTHREADED
         return [digest(array) for array in results()]
@@ -53,27 +56,28 @@ class Server:
         took = self.timer.timeit(1)
         if took < 1e-3:
             took = min(took, self.timer.timeit(5) / 5)
+        self.took = took
         if self.threaded:
             settle()
         return took
 
     def turn(self, calls, samples):
         """Seconds a call of so many samples of so many calls. Answers once no thread is busy any longer."""
-        if calls > 1:
-            self.timer.timeit(calls)  # caches and cores are cold after the others' turns
+        if self.took < COLD_SECONDS:
+            self.timer.timeit(max(calls, math.ceil(WARM_SECONDS / self.took)))  # after the others' turns
         taken = [self.timer.timeit(calls) / calls for _ in range(samples)]
         if self.threaded:
             settle()
         return taken
 
     def set_threads(self, count):
-        self.library.set_threads(count)
+        self.peer.set_threads(count)
 
     def ask(self, name, *arguments):
         """What a function of `_jobs` finds out about the library."""
         from . import _jobs
 
-        return getattr(_jobs, name)(self.library, *arguments)
+        return getattr(_jobs, name)(self.peer, *arguments)
 
     def drop(self):
         """Let go of the last job's memory: the names are in a cycle with the functions that were made of them."""

@@ -6,7 +6,7 @@ from inspect import Parameter, Signature, signature
 
 import numpy as np
 
-from .._backend import public as _top
+from .._backend import function as _top
 from ..ops import TABLE
 from ..ops.indexing import getitem
 from ..ops.shaping import reshape
@@ -14,13 +14,13 @@ from . import _random
 from ._shared import public, real, rows, run, value, values
 
 _argmax, _gelu, _sigmoid, _tanh, _softmax, _log_softmax = (
-    _top[name] for name in ("argmax", "gelu", "sigmoid", "tanh", "softmax", "log_softmax")
+    _top(name) for name in ("argmax", "gelu", "sigmoid", "tanh", "softmax", "log_softmax")
 )
 
 
 def _activation(name):
     """The public function of an elementwise row, with ``inplace=``."""
-    op, function = TABLE[name], _top.get(name) or rows[name]
+    op, function = TABLE[name], _top(name)
     count = len(op.options)
 
     def activation(input, *args, inplace=False, **options):

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from .._backend import public as _top
+from .._backend import function as _top
 from ..ops.elementwise import where
 from ..ops.indexing import getitem
 from ..ops.linalg import matmul
@@ -54,18 +54,18 @@ def scaled_dot_product_attention(
     scale = 1.0 / math.sqrt(query.shape[-1] or 1) if scale is None else scale
     scores = matmul(query * scale, swapaxes(key, -1, -2))
     if mask is None:
-        weights = _top["softmax"](scores, axis=-1)
+        weights = _top("softmax")(scores, axis=-1)
     elif mask.dtype.kind == "b":
-        weights = _top["softmax"](where(mask, scores, -math.inf), axis=-1)
+        weights = _top("softmax")(where(mask, scores, -math.inf), axis=-1)
         if not is_causal:  # a query that sees nothing gets nothing
             weights = where(_any(mask), weights, 0.0)
     else:
-        weights = _top["softmax"](scores + mask, axis=-1)
+        weights = _top("softmax")(scores + mask, axis=-1)
     return matmul(dropout(weights, dropout_p, generator=generator), value)
 
 
 def _any(mask):
-    return _top["any"](mask, axis=-1, keepdims=True)
+    return _top("any")(mask, axis=-1, keepdims=True)
 
 
 def _times(name, query, x):
@@ -171,7 +171,7 @@ def multi_head_attention_forward(
         padding = repeat(pad(padding, (0, more))[:, None], num_heads, axis=0)
         mask = padding if mask is None else mask + padding
     scores = matmul(q * (1.0 / math.sqrt(width or 1)), swapaxes(k, -1, -2))
-    weights = _top["softmax"](scores if mask is None else scores + mask, axis=-1)
+    weights = _top("softmax")(scores if mask is None else scores + mask, axis=-1)
     weights = dropout(weights, dropout_p if training else 0.0)
     out = reshape(swapaxes(matmul(weights, v), 0, 1), (length, count, size))
     out = linear(out, out_proj_weight, out_proj_bias)

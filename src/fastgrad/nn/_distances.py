@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._backend import public as _top
+from .._backend import function as _top
 from ..ops.elementwise import abs, sign, sqrt, where
 from ..ops.reductions import sum
 from ..ops.shaping import broadcast_to
@@ -18,9 +18,9 @@ def _norm(x, p, axis, keepdims):
         total = sum(size * size, axis=axis, keepdims=keepdims)
         return where(total == 0, 0.0, sqrt(where(total == 0, 1.0, total)))
     if p == np.inf:
-        return _top["max"](size, axis=axis, keepdims=keepdims)
+        return _top("max")(size, axis=axis, keepdims=keepdims)
     if p == -np.inf:
-        return _top["min"](size, axis=axis, keepdims=keepdims)
+        return _top("min")(size, axis=axis, keepdims=keepdims)
     if p == 1:
         return sum(size, axis=axis, keepdims=keepdims)
     if p == 0:

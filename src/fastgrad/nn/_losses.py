@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from .._backend import public as _top
+from .._backend import function as _top
 from ..ops.classes import of_class
 from ..ops.elementwise import sqrt, where
 from ..ops.indexing import getitem
@@ -360,7 +360,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
     if y.dtype.kind in "iu":
         if weight is None and not label_smoothing:
             return run("class_loss", x, y, axis=axis, ignore_index=ignore_index, reduction=reduction)
-        logs = _top["log_softmax"](x, axis=axis)
+        logs = _top("log_softmax")(x, axis=axis)
         y = integers(y, f"{name}: target")
         return _of_classes(name, logs, y, weight, ignore_index, reduction, label_smoothing)
     y = value(y)
@@ -371,7 +371,7 @@ def cross_entropy(input, target, weight=None, ignore_index=-100, reduction="mean
         )
     if label_smoothing:
         y = y * (1 - label_smoothing) + label_smoothing / x.shape[axis]
-    terms = _top["log_softmax"](x, axis=axis) * y
+    terms = _top("log_softmax")(x, axis=axis) * y
     _, spread = _class_weights(name, weight, x, axis)
     losses = -sum(terms if spread is None else terms * spread, axis=axis)
     if reduction == "mean":
@@ -562,7 +562,7 @@ def _triplet(name, anchor, positive, negative, distance, margin, swap, reduction
         )
     far = distance(anchor, negative)
     if swap:
-        far = _top["minimum"](far, distance(positive, negative))
+        far = _top("minimum")(far, distance(positive, negative))
     losses = run("triplet_terms", distance(anchor, positive), far, margin=float(margin))
     return reduced(name, losses, reduction)
 
