@@ -45,16 +45,18 @@
 
 /* ---------------------------------------------------------------- loops -- */
 
-/* Over n elements side by side; of the last operands of some, one number for all. */
-typedef void (*curve_fn)(char **args, intptr_t n);
+/* Loops run over blocks of so many bytes, which are whole vectors on every processor: code for what is left of one would
+ * be most of each. Of the last operands of some there is one number for all. */
+enum { BLOCK = 64 };
+typedef void (*curve_fn)(char **args, size_t blocks);
 
 #define SIDE(type, k) const type *x##k = (const type *)(const void *)args[k];
 #define ONE(type, k) const type x##k = *(const type *)(const void *)args[k];
-#define LOOP(loop, type, nin, operands, value)                     \
-    FG_CLONES static void loop##_##type(char **args, intptr_t n) { \
-        operands type *to = (type *)(void *)args[nin];             \
-        FG_INDEPENDENT                                             \
-        for (intptr_t i = 0; i < n; i++) to[i] = value;            \
+#define LOOP(loop, type, nin, operands, value)                                              \
+    FG_CLONES static void loop##_##type(char **args, size_t blocks) {                       \
+        operands type *to = (type *)(void *)args[nin];                                      \
+        FG_INDEPENDENT                                                                      \
+        for (size_t i = 0; i < blocks * ((size_t)BLOCK / sizeof(type)); i++) to[i] = value; \
     }
 #define LOOP_1_1(f, type) LOOP(f, type, 1, SIDE(type, 0), f##_of_##type(x0[i]))
 #define LOOP_2_2(f, type) LOOP(f, type, 2, SIDE(type, 0) SIDE(type, 1), f##_of_##type(x0[i], x1[i]))
@@ -95,10 +97,6 @@ typedef void (*curve_fn)(char **args, intptr_t n);
     EACH(2, 2, logistic_loss)  \
     EACH(2, 2, relu_pull)      \
     EACH(2, 2, hardswish_pull) \
-    EACH(1, 1, psi_terms)      \
-    EACH(1, 1, trigamma)       \
-    EACH(1, 1, log_ndtr)       \
-    EACH(2, 2, log_ndtr_pull)  \
     EACH(3, 3, share)          \
     EACH(3, 3, logistic_pull)  \
     EACH(3, 2, leaky_terms)    \
@@ -111,65 +109,93 @@ typedef void (*curve_fn)(char **args, intptr_t n);
     EACH(4, 2, gate)           \
     EACH(4, 3, huber_pull)
 
+/* Those of double precision alone: floats are made doubles, and the result a float. */
+#define WIDE_CURVES(EACH) \
+    EACH(1, 1, psi_terms) \
+    EACH(1, 1, trigamma)  \
+    EACH(1, 1, log_ndtr)  \
+    EACH(2, 2, log_ndtr_pull)
+
 #define BOTH(nin, arrays, name) LOOP_##nin##_##arrays(name, float) LOOP_##nin##_##arrays(name, double)
+#define WIDE(nin, arrays, name) LOOP_##nin##_##arrays(name, double)
 CURVES(BOTH)
+WIDE_CURVES(WIDE)
 
 typedef struct curve {
     curve_fn run;
     int nin, arrays;
     intptr_t size;
+    bool wide; /* floats, computed as doubles */
 } curve;
 
 #define ENTRY(nin, arrays, name) \
-    {#name, {name##_float, nin, arrays, sizeof(float)}, {name##_double, nin, arrays, sizeof(double)}},
+    {#name, {name##_float, nin, arrays, sizeof(float), false}, {name##_double, nin, arrays, sizeof(double), false}},
+#define WIDE_ENTRY(nin, arrays, name) \
+    {#name, {name##_double, nin, arrays, sizeof(float), true}, {name##_double, nin, arrays, sizeof(double), false}},
 static const struct {
     const char *name;
     curve single, twofold;
-} curves[] = {CURVES(ENTRY)};
+} curves[] = {CURVES(ENTRY) WIDE_CURVES(WIDE_ENTRY)};
 
 enum { MOST_ARGS = 5, CHUNK = 128 };
 
-/* Element by element, where a number is an array. */
-static void run_singly(const curve *c, char **args, intptr_t n, const intptr_t *strides) {
-    char *at[MOST_ARGS];
-    for (intptr_t i = 0; i < n; i++) {
-        for (int k = 0; k <= c->nin; k++) at[k] = args[k] + i * strides[k];
-        c->run(at, 1);
+static intptr_t lanes_of(const curve *c) { return BLOCK / (intptr_t)(c->wide ? sizeof(double) : (size_t)c->size); }
+
+/* n elements to a chunk, and zeros after them to the end of a block. */
+static void fill_chunk(const curve *c, double *chunk, const char *from, intptr_t stride, intptr_t n, intptr_t padding) {
+    if (c->wide) {
+        for (intptr_t i = 0; i < n; i++) chunk[i] = (double)*(const float *)(const void *)(from + i * stride);
+    } else {
+        fg_move((char *)chunk, c->size, from, stride, n, (size_t)c->size);
+    }
+    const intptr_t size = c->wide ? (intptr_t)sizeof(double) : c->size;
+    if (padding) memset((char *)chunk + n * size, 0, (size_t)(padding * size));
+}
+
+static void empty_chunk(const curve *c, const double *chunk, char *to, intptr_t stride, intptr_t n) {
+    if (c->wide) {
+        for (intptr_t i = 0; i < n; i++) *(float *)(void *)(to + i * stride) = (float)chunk[i];
+    } else {
+        fg_move(to, stride, (const char *)chunk, c->size, n, (size_t)c->size);
     }
 }
 
-/* NumPy's signature: what does not lie side by side is moved there and back, a chunk at a time. */
-static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
-    const curve *c = data;
-    const intptr_t size = c->size;
-    const int nin = c->nin;
+/* What does not lie side by side, or fills no block, is moved there and back, a chunk at a time. */
+static void run_chunks(const curve *c, char *const *args, intptr_t n, const intptr_t *strides) {
     double chunks[MOST_ARGS][CHUNK];
     char *at[MOST_ARGS];
-    bool dense = strides[nin] == size, numbers = true;
-    for (int k = 0; k < c->arrays; k++) dense = dense && strides[k] == size;
-    for (int k = c->arrays; k < nin; k++) numbers = numbers && strides[k] == 0;
-    if (dims[0] == 1 || (dense && numbers)) {
-        c->run(args, dims[0]);
-        return;
-    }
-    if (!numbers) {
-        run_singly(c, args, dims[0], strides);
-        return;
-    }
-    for (int k = 0; k < nin; k++) {
-        if (strides[k] == 0)
-            fg_move((char *)chunks[k], size, args[k], 0, CHUNK < dims[0] ? CHUNK : dims[0], (size_t)size);
-    }
-    for (intptr_t done = 0; done < dims[0]; done += CHUNK) {
-        const intptr_t n = dims[0] - done < CHUNK ? dims[0] - done : CHUNK;
-        for (int k = 0; k <= nin; k++) {
-            at[k] = strides[k] == size ? args[k] + done * size : (char *)chunks[k];
-            if (k < nin && strides[k] != size && strides[k] != 0)
-                fg_move(at[k], size, args[k] + done * strides[k], strides[k], n, (size_t)size);
+    const intptr_t lanes = lanes_of(c);
+    const int nin = c->nin;
+    for (int k = c->arrays; k < nin; k++) at[k] = args[k];
+    for (intptr_t done = 0; done < n; done += CHUNK) {
+        const intptr_t some = n - done < CHUNK ? n - done : CHUNK, padding = -some & (lanes - 1);
+        for (int k = 0; k <= nin; k = k + 1 == c->arrays ? nin : k + 1) {
+            const bool there = strides[k] == c->size && padding == 0 && !c->wide;
+            at[k] = there ? args[k] + done * strides[k] : (char *)chunks[k];
+            if (!there && k < nin && (strides[k] != 0 || done == 0))
+                fill_chunk(c, chunks[k], args[k] + done * strides[k], strides[k], some, padding);
         }
-        c->run(at, n);
-        if (strides[nin] != size)
-            fg_move(args[nin] + done * strides[nin], strides[nin], at[nin], size, n, (size_t)size);
+        c->run(at, (size_t)((some + padding) / lanes));
+        if (at[nin] == (char *)chunks[nin])
+            empty_chunk(c, chunks[nin], args[nin] + done * strides[nin], strides[nin], some);
+    }
+}
+
+/* NumPy's signature. */
+static void run_curve(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    const curve *c = data;
+    const int nin = c->nin;
+    const intptr_t n = dims[0];
+    char *rest[MOST_ARGS];
+    bool dense = strides[nin] == c->size && !c->wide, numbers = true;
+    for (int k = 0; k < c->arrays; k++) dense = dense && strides[k] == c->size;
+    for (int k = c->arrays; k < nin; k++) numbers = numbers && strides[k] == 0;
+    const intptr_t blocks = dense ? n / lanes_of(c) : 0, step = numbers ? n : 1;
+    if (numbers && blocks) c->run(args, (size_t)blocks);
+    /* the rest, of which each has numbers of its own where those are arrays */
+    for (intptr_t done = numbers ? blocks * lanes_of(c) : 0; done < n; done += step) {
+        for (int k = 0; k <= nin; k++) rest[k] = args[k] + done * strides[k];
+        run_chunks(c, rest, numbers ? n - done : 1, strides);
     }
 }
 

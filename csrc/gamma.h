@@ -101,8 +101,3 @@ static FG_INLINE double log_ndtr_pull_of_double(double t, double x) {
                  below = x < 0 ? whole : 1 - 0.5 * whole * e;
     return t * (above / below);
 }
-
-static FG_INLINE float psi_terms_of_float(float x) { return (float)psi_terms_of_double(x); }
-static FG_INLINE float trigamma_of_float(float x) { return (float)trigamma_of_double(x); }
-static FG_INLINE float log_ndtr_of_float(float x) { return (float)log_ndtr_of_double(x); }
-static FG_INLINE float log_ndtr_pull_of_float(float t, float x) { return (float)log_ndtr_pull_of_double(t, x); }

@@ -42,7 +42,8 @@ def test_a_loop_has_the_bits_of_its_numpy_form(op, dtype):
     others = [rng.permutation(x) for _ in op.operands[1:]]
     numbers = [dtype(0.75), dtype(1.5), dtype(0.5)][: len(others)]
     with np.errstate(all="ignore"):
-        for operands in ((x, *others), (x, *numbers), (x[::-3], *[y[::3] for y in others])):
+        few = [(x[:n], *[y[:n] for y in others]) for n in (1, 7, 8, 9, 16, 127, 129)]  # of no, one or many blocks
+        for operands in ((x, *others), (x, *numbers), (x[::-3], *[y[::3] for y in others]), *few):
             found = core.bind(op)(*[core.asarray(a) for a in operands]).numpy()
             same_bits(found, numpy_form(op.loop)(*operands), op.name)
 
