@@ -127,3 +127,16 @@ def test_values_of_no_dimensions_have_numpys_bits(dtype):
             for other in (0.0, -0.0):
                 y = np.array(other, dtype)
                 same_bits(fg.fmin(fg.asarray(x), fg.asarray(y)).numpy(), np.fmin(x, y), f"fmin({value}, {other})")
+
+
+@pytest.mark.parametrize("wide, narrow", [((2, 3, 100, 100), (3, 1, 1)), ((50, 4, 70), (1, 4, 1)), ((9, 8), (1, 1))])
+def test_cotangents_of_broadcast_operands_are_summed_at_once(wide, narrow):
+    # over axes that are apart too, on either path, and as NumPy sums them
+    rng = np.random.default_rng(0)
+    x, y, g = (rng.normal(size=shape).astype(np.float32) for shape in (wide, narrow, wide))
+    compare(TABLE["add"], [x, y], {}, f"{wide} + {narrow}")
+    compare(TABLE["multiply"], [x, y], {}, f"{wide} * {narrow}")
+    t = fg.tensor(y, requires_grad=True)
+    fg.add(x, t).backward(fg.asarray(g))
+    axes = tuple(i for i in range(len(wide)) if i < len(wide) - len(narrow) or narrow[i - len(wide)] == 1)
+    np.testing.assert_array_equal(t.grad.numpy(), g.sum(axis=axes, keepdims=True).reshape(narrow))

@@ -22,6 +22,8 @@ def _is_lifted(g):
 
 def fit(g, like):
     """`g` as a cotangent of `like`: real part, broadcast axes summed, narrower shapes broadcast, dtype cast."""
+    if g.dtype.kind == "c" and like.dtype.kind != "c":
+        g = TABLE["real"](g)
     extra = g.ndim - like.ndim
     axes = tuple([i for i, n in enumerate(g.shape) if i < extra or like.shape[i - extra] == 1 != n])
     if axes:
@@ -30,8 +32,6 @@ def fit(g, like):
         g = TABLE["reshape"](g, g.shape[extra:])
     if g.shape != like.shape:
         g = TABLE["broadcast_to"](g, like.shape)
-    if g.dtype.kind == "c" and like.dtype.kind != "c":
-        g = TABLE["real"](g)
     return g if g.dtype == like.dtype else TABLE["astype"](g, like.dtype)
 
 

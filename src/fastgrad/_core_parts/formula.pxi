@@ -148,18 +148,23 @@ cdef int check_fits(Node node, int i, tuple given, tuple shape) except -1:
     return 0
 
 
+cdef tuple summed_axes(tuple given, tuple shape):
+    """The axes that a cotangent is summed over, all at once (otherwise it would be rounded twice)."""
+    cdef int extra = len(given) - len(shape)
+    return tuple([i for i in range(len(given)) if i < extra or shape[i - extra] == 1 != given[i]])
+
+
 cdef ndarray fit(object result, tuple shape, object dtype):
     """A formula's result in the operand's shape and dtype."""
     cdef ndarray r = np.asarray(result)
     if np.iscomplexobj(r) and dtype.kind != "c":
         r = np.asarray(r.real)
     if np.shape(r) != shape:
-        extra = r.ndim - len(shape)
-        if extra > 0:
-            r = np.asarray(r.sum(axis=tuple(range(extra))))
-        narrow = tuple([i for i in range(r.ndim) if shape[len(shape) - r.ndim + i] == 1 and np.shape(r)[i] != 1])
-        if narrow:
-            r = r.sum(axis=narrow, keepdims=True)
+        axes = summed_axes(np.shape(r), shape)
+        if axes:
+            r = r.sum(axis=axes, keepdims=True)
+        if r.ndim > len(shape):
+            r = r.reshape(np.shape(r)[r.ndim - len(shape):])
         if np.shape(r) != shape:
             r = np.broadcast_to(r, shape)
     return r if r.dtype == dtype else r.astype(dtype)
@@ -336,12 +341,11 @@ cdef object fit_tensor(object result, tuple shape, object dtype):
     if result.dtype.kind == "c" and dtype.kind != "c":
         result = TABLE["real"](result)
     if result.shape != shape:
-        extra = result.ndim - len(shape)
-        if extra > 0:
-            result = TABLE["sum"](result, axis=tuple(range(extra)))
-        narrow = tuple([i for i, n in enumerate(result.shape) if shape[len(shape) - result.ndim + i] == 1 and n != 1])
-        if narrow:
-            result = TABLE["sum"](result, axis=narrow, keepdims=True)
+        axes = summed_axes(result.shape, shape)
+        if axes:
+            result = TABLE["sum"](result, axis=axes, keepdims=True)
+        if result.ndim > len(shape):
+            result = TABLE["reshape"](result, result.shape[result.ndim - len(shape):])
         if result.shape != shape:
             result = TABLE["broadcast_to"](result, shape)
     return result if result.dtype == dtype else TABLE["astype"](result, dtype)
