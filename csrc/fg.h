@@ -297,14 +297,16 @@ void fg_class_losses(const fg_classes *k, char *losses, const char *x, const cha
  * 0 where the line counts for nothing. `into` may be `powers`. Pure arithmetic. */
 void fg_class_slope(const fg_classes *k, char *into, const char *powers, const char *total, const char *g,
                     intptr_t stride);
-/* ---------------------------------------------------------------- scan: running sums and products -- */
+/* ---------------------------------------------------------------- scan: running sums, products, extrema -- */
 
-/* to = the running sum (or product) of `from` along lines of n elements which are `inner` elements apart; backwards: of
- * what stands behind each, too. float32 or float64 in C order; `to` may be `from`. Pure arithmetic. */
-void fg_scan(bool product, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner);
-/* to = the cotangent of x, where `out` is its running product and g the cotangent of that. Pure arithmetic. */
-void fg_scan_product_vjp(const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
-                         intptr_t inner);
+typedef enum fg_scan_kind { FG_SUMS, FG_PRODUCTS, FG_LARGEST, FG_SMALLEST } fg_scan_kind;
+/* to = the running sum, product or extremum of `from` along lines of n elements which are `inner` elements apart;
+ * backwards: of what stands behind each, too. float32 or float64 in C order; `to` may be `from`. Pure arithmetic. */
+void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner);
+/* to = the cotangent of x, where `out` is its running product or extremum and g the cotangent of that. `to` may not be
+ * one of the others. Pure arithmetic. */
+void fg_scan_vjp(fg_scan_kind kind, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
+                 intptr_t inner);
 
 /* ---------------------------------------------------------------- sort: lines in order -- */
 

@@ -1,4 +1,4 @@
-/* scan: running sums and products along an axis, in NumPy's order, and the derivative of the products. */
+/* scan: running sums, products and extrema along an axis, in NumPy's order, and the derivatives of the last two. */
 #include "fg.h"
 #include "threads.h"
 
@@ -12,12 +12,15 @@ typedef struct scan {
     const void *from, *g, *out;
     void *to;
     intptr_t n, inner;
-    bool backwards;
+    bool backwards, smallest;
 } scan;
 
 static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner * s->n * s->inner + line % s->inner; }
 
-#define SCAN(name, type, operator)                                                                             \
+#define PLUS(x, y) ((x) + (y))
+#define TIMES(x, y) ((x) * (y))
+
+#define SCAN(name, type, JOIN)                                                                                 \
     static void name##_lanes(const scan *s, intptr_t first, int count) {                                       \
         const intptr_t n = s->n, step = s->backwards ? -1 : 1, start = first * n + (s->backwards ? n - 1 : 0); \
         const type *from = (const type *)s->from + start;                                                      \
@@ -26,13 +29,13 @@ static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner 
             for (int k = 0; k < LANES; k++) to[k * n] = total[k] = from[k * n];                                \
             for (intptr_t i = 1; i < n; i++) {                                                                 \
                 from += step, to += step;                                                                      \
-                for (int k = 0; k < LANES; k++) to[k * n] = total[k] = total[k] operator from[k * n];          \
+                for (int k = 0; k < LANES; k++) to[k * n] = total[k] = JOIN(total[k], from[k * n]);            \
             }                                                                                                  \
             return;                                                                                            \
         }                                                                                                      \
         for (int k = 0; k < count; k++) {                                                                      \
             type sum = to[k * n] = from[k * n];                                                                \
-            for (intptr_t i = 1; i < n; i++) to[k * n + i * step] = sum = sum operator from[k * n + i * step]; \
+            for (intptr_t i = 1; i < n; i++) to[k * n + i * step] = sum = JOIN(sum, from[k * n + i * step]);   \
         }                                                                                                      \
     }                                                                                                          \
     static void name##_columns(const scan *s, intptr_t first, intptr_t count) {                                \
@@ -43,7 +46,7 @@ static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner 
         for (intptr_t k = 0; k < count; k++) to[k] = from[k];                                                  \
         for (intptr_t i = 1; i < s->n; i++) {                                                                  \
             from += step, to += step;                                                                          \
-            for (intptr_t k = 0; k < count; k++) to[k] = to[k - step] operator from[k];                        \
+            for (intptr_t k = 0; k < count; k++) to[k] = JOIN(to[k - step], from[k]);                          \
         }                                                                                                      \
     }
 
@@ -83,6 +86,39 @@ static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner 
         for (intptr_t k = 0; k < count; k++) to[k] = later[k];                                                         \
     }
 
+/* Extrema: a nan stays, and of equals the later one is taken. What comes after one was reached goes, backwards, to where
+ * it was: where out[i] is x[i], or both are nan. A line has few of them, mostly, so branches are foreseen. */
+#define EXTREMA(type)                                                                               \
+    static void extrema_##type(void *context, intptr_t first, intptr_t last) {                      \
+        const scan *s = context;                                                                    \
+        const intptr_t step = s->backwards ? -s->inner : s->inner;                                  \
+        for (; first < last; first++) {                                                             \
+            const intptr_t start = start_of(s, first) + (s->backwards ? (s->n - 1) * s->inner : 0); \
+            const type *from = (const type *)s->from + start, way = s->smallest ? -1 : 1;           \
+            type *to = (type *)s->to + start, best = *from * way;                                   \
+            type found = *from;                                                                     \
+            for (intptr_t i = 0; i < s->n; i++, from += step, to += step) {                         \
+                const type x = *from * way;                                                         \
+                if (!(best > x || best != best)) best = x, found = *from;                           \
+                *to = found;                                                                        \
+            }                                                                                       \
+        }                                                                                           \
+    }                                                                                               \
+    static void extrema_vjp_##type(void *context, intptr_t first, intptr_t last) {                  \
+        const scan *s = context;                                                                    \
+        const type *x = s->from, *g = s->g, *out = s->out;                                          \
+        type *to = s->to;                                                                           \
+        for (; first < last; first++) {                                                             \
+            const intptr_t start = start_of(s, first), step = s->inner, end = start + s->n * step;  \
+            double total = 0; /* as NumPy's bincount adds */                                        \
+            for (intptr_t i = start, holder = start; i < end; i += step) {                          \
+                to[i] = 0;                                                                          \
+                if (x[i] == out[i] || x[i] != x[i]) holder = i, total = 0;                          \
+                to[holder] = (type)(total += g[i]);                                                 \
+            }                                                                                       \
+        }                                                                                           \
+    }
+
 /* Lines [first, last). */
 #define OVER_LINES(name)                                                           \
     static void name(void *context, intptr_t first, intptr_t last) {               \
@@ -99,10 +135,12 @@ static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner 
         }                                                                          \
     }
 
-SCAN(sum_float, float, +)
-SCAN(sum_double, double, +)
-SCAN(product_float, float, *)
-SCAN(product_double, double, *)
+SCAN(sum_float, float, PLUS)
+SCAN(sum_double, double, PLUS)
+SCAN(product_float, float, TIMES)
+SCAN(product_double, double, TIMES)
+EXTREMA(float)
+EXTREMA(double)
 PRODUCT_VJP(vjp_float, float)
 PRODUCT_VJP(vjp_double, double)
 OVER_LINES(sum_float)
@@ -117,16 +155,17 @@ static void run_lines(fg_work work, scan *s, intptr_t lines) {
     fg_parallel(work, s, lines, (enough + LANES - 1) / LANES * LANES);
 }
 
-void fg_scan(bool product, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner) {
-    scan s = {from->data, NULL, NULL, to->data, n, inner, backwards};
-    const bool single = from->dtype == FG_FLOAT32;
-    if (from->size == 0) return;
-    run_lines(product ? (single ? product_float : product_double) : (single ? sum_float : sum_double), &s,
-              from->size / n);
+void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner) {
+    static const fg_work works[][2] = {
+        {sum_float, sum_double}, {product_float, product_double}, {extrema_float, extrema_double}};
+    scan s = {from->data, NULL, NULL, to->data, n, inner, backwards, kind == FG_SMALLEST};
+    const int which = kind == FG_SMALLEST ? FG_LARGEST : kind;
+    if (from->size) run_lines(works[which][from->dtype == FG_FLOAT64], &s, from->size / n);
 }
 
-void fg_scan_product_vjp(const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
-                         intptr_t inner) {
-    scan s = {x->data, g->data, out->data, to->data, n, inner, true};
-    if (x->size) run_lines(x->dtype == FG_FLOAT32 ? vjp_float : vjp_double, &s, x->size / n);
+void fg_scan_vjp(fg_scan_kind kind, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
+                 intptr_t inner) {
+    static const fg_work works[][2] = {{vjp_float, vjp_double}, {extrema_vjp_float, extrema_vjp_double}};
+    scan s = {x->data, g->data, out->data, to->data, n, inner, true, false};
+    if (x->size) run_lines(works[kind != FG_PRODUCTS][x->dtype == FG_FLOAT64], &s, x->size / n);
 }

@@ -140,3 +140,15 @@ def test_cotangents_of_broadcast_operands_are_summed_at_once(wide, narrow):
     fg.add(x, t).backward(fg.asarray(g))
     axes = tuple(i for i in range(len(wide)) if i < len(wide) - len(narrow) or narrow[i - len(wide)] == 1)
     np.testing.assert_array_equal(t.grad.numpy(), g.sum(axis=axes, keepdims=True).reshape(narrow))
+
+
+@pytest.mark.parametrize("name", ["cummax", "cummin"])
+def test_running_extrema_of_what_is_hard_to_order(name):
+    """Ties, zeros of both signs, nan and infinities, along lines and across them."""
+    rng = seed(name, "hard")
+    for shape in ((300,), (7, 40), (40, 7), (3, 20, 5)):
+        for dtype in ("float32", "float64"):
+            x = rng.choice([0.0, -0.0, 1.0, -1.0, 2.0, np.inf, -np.inf, np.nan], shape, p=[0.13] * 7 + [0.09])
+            for array in (x.astype(dtype), np.round(rng.normal(size=shape), 1).astype(dtype)):
+                for axis in (None, *range(array.ndim)):
+                    compare(TABLE[name], [array], {"axis": axis}, f"{name} {shape} {dtype} {axis}")

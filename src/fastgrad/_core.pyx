@@ -22,7 +22,7 @@ include "_core_parts/images.pxi"     # the direct path of convolutions
 include "_core_parts/gather.pxi"     # the direct path of indices that hold arrays
 include "_core_parts/axes.pxi"       # the direct path of views with other axes
 include "_core_parts/joins.pxi"      # of joining, cutting, rolling and padding
-include "_core_parts/scans.pxi"      # of running sums and products
+include "_core_parts/scans.pxi"      # of running sums, products and extrema
 include "_core_parts/sorts.pxi"      # of sorting
 include "_core_parts/rows.pxi"       # the direct path along rows
 include "_core_parts/classes.pxi"    # losses of classes

@@ -1,5 +1,7 @@
-/* Running sums and products, and copies of what lies across memory, against the plainest loops. */
+/* Running sums, products and extrema, and copies of what lies across memory, against the plainest loops. */
 #include "check.h"
+
+#include <math.h>
 
 static fg_array *drawn(int ndim, const intptr_t *shape, int dtype) {
     fg_array *a = fg_array_new(ndim, shape, dtype, dtype == FG_FLOAT32 ? 4 : 8);
@@ -16,21 +18,25 @@ static fg_array *drawn(int ndim, const intptr_t *shape, int dtype) {
 }
 
 #define REFERENCE(type, code)                                                                            \
-    static void scans_of_##type(const intptr_t *shape, bool product, bool backwards) {                   \
+    static void scans_of_##type(const intptr_t *shape, fg_scan_kind kind, bool backwards) {              \
         fg_array *from = drawn(3, shape, code), *to = fg_array_new(3, shape, code, sizeof(type));        \
         const intptr_t n = shape[1], inner = shape[2];                                                   \
-        fg_scan(product, backwards, from, to, n, inner);                                                 \
+        fg_scan(kind, backwards, from, to, n, inner);                                                    \
         for (intptr_t line = 0; line < shape[0] * inner; line++) {                                       \
             const intptr_t start = line / inner * n * inner + line % inner;                              \
-            type total = product ? 1 : 0;                                                                \
+            type total = 0;                                                                              \
             for (intptr_t i = 0; i < n; i++) {                                                           \
                 const intptr_t at = start + (backwards ? n - 1 - i : i) * inner;                         \
                 const type x = ((type *)from->data)[at];                                                 \
-                total = product ? total * x : total + x;                                                 \
+                total = i == 0                ? x                                                        \
+                        : kind == FG_SUMS     ? total + x                                                \
+                        : kind == FG_PRODUCTS ? total * x                                                \
+                        : kind == FG_LARGEST  ? (total > x ? total : x)                                  \
+                                              : (total < x ? total : x);                                 \
                 CHECK(((type *)to->data)[at] == total);                                                  \
             }                                                                                            \
         }                                                                                                \
-        fg_scan(product, backwards, from, from, n, inner);                                               \
+        fg_scan(kind, backwards, from, from, n, inner);                                                  \
         CHECK(memcmp(from->data, to->data, (size_t)to->size * sizeof(type)) == 0);                       \
         fg_array_drop(from);                                                                             \
         fg_array_drop(to);                                                                               \
@@ -40,8 +46,8 @@ static fg_array *drawn(int ndim, const intptr_t *shape, int dtype) {
         out = fg_array_new(3, shape, code, sizeof(type));                                                \
         to = fg_array_new(3, shape, code, sizeof(type));                                                 \
         const intptr_t n = shape[1], inner = shape[2];                                                   \
-        fg_scan(true, false, x, out, n, inner);                                                          \
-        fg_scan_product_vjp(g, x, out, to, n, inner);                                                    \
+        fg_scan(FG_PRODUCTS, false, x, out, n, inner);                                                   \
+        fg_scan_vjp(FG_PRODUCTS, g, x, out, to, n, inner);                                               \
         for (intptr_t line = 0; line < shape[0] * inner; line++) {                                       \
             const intptr_t start = line / inner * n * inner + line % inner;                              \
             type later = 0;                                                                              \
@@ -50,6 +56,19 @@ static fg_array *drawn(int ndim, const intptr_t *shape, int dtype) {
                 const type before = i ? ((type *)out->data)[at - inner] : 1;                             \
                 later = ((type *)g->data)[at] + (i + 1 < n ? ((type *)x->data)[at + inner] * later : 0); \
                 CHECK(((type *)to->data)[at] == before * later);                                         \
+            }                                                                                            \
+        }                                                                                                \
+        fg_scan(FG_LARGEST, false, x, out, n, inner);                                                    \
+        fg_scan_vjp(FG_LARGEST, g, x, out, to, n, inner);                                                \
+        for (intptr_t line = 0; line < shape[0] * inner; line++) {                                       \
+            const intptr_t start = line / inner * n * inner + line % inner;                              \
+            double later = 0;                                                                            \
+            for (intptr_t i = n - 1; i >= 0; i--) {                                                      \
+                const intptr_t at = start + i * inner;                                                   \
+                const bool holds = ((type *)x->data)[at] == ((type *)out->data)[at];                     \
+                later += ((type *)g->data)[at];                                                          \
+                CHECK(fabs(((type *)to->data)[at] - (holds ? later : 0)) < 1e-4);                        \
+                if (holds) later = 0;                                                                    \
             }                                                                                            \
         }                                                                                                \
         fg_array_drop(x);                                                                                \
@@ -64,9 +83,9 @@ static void lines_are_summed_one_after_the_other(void) {
     const intptr_t shapes[][3] = {{1, 1, 1}, {1, 7, 1},    {8, 5, 1},   {19, 6, 1},    {1, 5, 3},
                                   {3, 4, 9}, {2, 3, 1100}, {1, 1, 700}, {300, 200, 1}, {1, 100, 700}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
-        for (int way = 0; way < 4; way++) {
-            scans_of_float(shapes[i], way & 1, way & 2);
-            scans_of_double(shapes[i], way & 1, way & 2);
+        for (int way = 0; way < 8; way++) {
+            scans_of_float(shapes[i], (fg_scan_kind)(way & 3), way & 4);
+            scans_of_double(shapes[i], (fg_scan_kind)(way & 3), way & 4);
         }
         vjp_of_float(shapes[i]);
         vjp_of_double(shapes[i]);

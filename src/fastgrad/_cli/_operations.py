@@ -129,7 +129,7 @@ class Operation(NamedTuple):
                 values = np.random.default_rng(which).permuted(np.broadcast_to(steps, shape), axis=self.distinct)
             else:
                 values = uniform(int(np.prod(shape)), which).reshape(shape)
-            drawn[name] = (low + (high - low) * values).astype(dtype)
+            drawn[name] = np.ascontiguousarray(low + (high - low) * values, dtype)
         return drawn
 
 

@@ -480,7 +480,7 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif CONCAT <= row.code <= REPEAT:
             if blocks_vjp(run, node, grads):
                 return 0
-        elif row.code == CUMSUM or row.code == CUMPROD:
+        elif CUMSUM <= row.code <= CUMMIN:
             if scan_vjp(run, node, g):
                 return 0
         elif row.code == SORT:

@@ -202,11 +202,17 @@ cdef extern from "fg.h" nogil:
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)
     void fg_triangle(fg_array* source, fg_array* to, intptr_t k, c_bool lower)
-    void fg_scan(c_bool product, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
+    ctypedef enum fg_scan_kind:
+        FG_SUMS
+        FG_PRODUCTS
+        FG_LARGEST
+        FG_SMALLEST
+    void fg_scan(fg_scan_kind kind, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
+    void fg_scan_vjp(fg_scan_kind kind, fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n,
+                     intptr_t inner)
     c_bool fg_sort_tells(fg_array* a)
     fg_status fg_sort(fg_array* source, fg_array* to, fg_array* order, intptr_t n, c_bool descending)
     void fg_sort_back(fg_array* g, fg_array* order, fg_array* to, intptr_t n)
-    void fg_scan_product_vjp(fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n, intptr_t inner)
 
     ctypedef struct fg_picks:
         const intptr_t* places

@@ -38,8 +38,10 @@ cdef enum:
     TRIU
     TILE
     REPEAT
-    CUMSUM            # scans.pxi
+    CUMSUM            # from here to CUMMIN: scans.pxi
     CUMPROD
+    CUMMAX
+    CUMMIN
     PROD              # rows.pxi
     SORT              # sorts.pxi
 
@@ -55,7 +57,7 @@ cdef dict SPECIAL = {
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
     "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
-    "cumsum": CUMSUM, "cumprod": CUMPROD, "prod": PROD, "sort": SORT,
+    "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN, "prod": PROD, "sort": SORT,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

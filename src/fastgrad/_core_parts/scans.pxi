@@ -1,4 +1,4 @@
-# The direct path of running sums and products: forward and vjp in one pass each.
+# The direct path of running sums, products and extrema: forward and vjp in one pass each.
 
 cdef bint lines_of(fg_array* a, object axis, intptr_t* n, intptr_t* inner) noexcept:
     """The length of the lines along an axis (None: all is one line), and how far apart their elements are."""
@@ -16,23 +16,25 @@ cdef bint lines_of(fg_array* a, object axis, intptr_t* n, intptr_t* inner) noexc
 
 
 cdef object scan(Row row, Tensor x, dict options):
-    """cumsum and cumprod; None where NumPy should run them."""
+    """None where NumPy should run it."""
     cdef fg_array* a = fg_array_keep(x.a)
     cdef intptr_t n, inner
     cdef Tensor out
     cdef Node node
     try:
-        if options["dtype"] is not None or not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0 or a.ndim == 0:
+        if not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0 or a.ndim == 0:
             return None
-        if not lines_of(a, options["axis"], &n, &inner):
+        if options.get("dtype") is not None or not lines_of(a, options["axis"], &n, &inner):
+            return None
+        if row.code >= CUMMAX and not extrema_alike():
             return None
         out = new_tensor(new_like(a) if options["axis"] is not None else new_array(1, &a.size, a.dtype, a.itemsize))
-        run_scan(row.code == CUMPROD, False, a, out.a, n, inner)
+        run_scan(<fg_scan_kind>(FG_SUMS + row.code - CUMSUM), False, a, out.a, n, inner)
         if fg_grad_enabled and wants_grad(x):
             node = new_node(row, 1, 1)
             node.options = options
             link_tensor(node, 0, x)
-            if row.code == CUMPROD:
+            if row.code != CUMSUM:
                 save(node, 0, a)
                 save(node, 1, out.a)
             else:
@@ -43,27 +45,42 @@ cdef object scan(Row row, Tensor x, dict options):
         fg_array_drop(a)
 
 
-cdef int run_scan(bint product, bint backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner) except -1:
+cdef int extrema_known = -1  # whether `extrema_alike`; -1: not looked yet
+
+
+cdef bint extrema_alike() except? True:
+    """Whether NumPy takes the later one of two zeros too; which one differs between processors."""
+    global extrema_known
+    if extrema_known < 0:
+        zeros = np.array([0.0, -0.0, 0.0])
+        extrema_known = all([
+            np.array_equal(np.signbit(running.accumulate(zeros.astype(dtype))), np.signbit(zeros))
+            for running in (np.maximum, np.minimum) for dtype in (np.float32, np.float64)])
+    return extrema_known
+
+
+cdef int run_scan(fg_scan_kind kind, bint backwards, fg_array* source, fg_array* to, intptr_t n,
+                  intptr_t inner) except -1:
     if source.size >= RELEASE_GIL:
         hold_pair(source, to)
         with nogil:
-            fg_scan(product, backwards, source, to, n, inner)
+            fg_scan(kind, backwards, source, to, n, inner)
         fg_array_drop(source)
         fg_array_drop(to)
     else:
-        fg_scan(product, backwards, source, to, n, inner)
+        fg_scan(kind, backwards, source, to, n, inner)
     return 0
 
 
-cdef int run_product_vjp(fg_array** arrays, intptr_t n, intptr_t inner) except -1:
-    """`arrays`: the cotangent, what was multiplied, the products, and the result."""
+cdef int run_scan_vjp(fg_scan_kind kind, fg_array** arrays, intptr_t n, intptr_t inner) except -1:
+    """`arrays`: the cotangent, what was scanned, what came of it, and the result."""
     if arrays[0].size >= RELEASE_GIL:
         hold(4, arrays)
         with nogil:
-            fg_scan_product_vjp(arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
+            fg_scan_vjp(kind, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
         let_go(4, arrays)
     else:
-        fg_scan_product_vjp(arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
+        fg_scan_vjp(kind, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
     return 0
 
 
@@ -75,19 +92,19 @@ cdef bint scan_vjp(fg_run* run, Node node, fg_array* g) except? True:
     cdef fg_array* dense
     cdef fg_array* r = NULL
     cdef intptr_t n, inner
-    if g.size == 0 or like.dtype != g.dtype or options["dtype"] is not None or like.ndim == 0 \
+    if g.size == 0 or like.dtype != g.dtype or options.get("dtype") is not None or like.ndim == 0 \
             or not lines_of(like, options["axis"], &n, &inner):
         return False
-    if node.row.code == CUMPROD and not (like.flags & node.saved[1].flags & FG_CONTIGUOUS and is_real(like)):
+    if node.row.code != CUMSUM and not (like.flags & node.saved[1].flags & FG_CONTIGUOUS and is_real(like)):
         return False
     dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
     try:
         r = new_like(like)
         if node.row.code == CUMSUM:
-            run_scan(False, True, dense, r, n, inner)
+            run_scan(FG_SUMS, True, dense, r, n, inner)
         else:
             arrays[0], arrays[1], arrays[2], arrays[3] = dense, like, node.saved[1], r
-            run_product_vjp(arrays, n, inner)
+            run_scan_vjp(<fg_scan_kind>(FG_SUMS + node.row.code - CUMSUM), arrays, n, inner)
         send(run, node.n.edges[0], fg_array_keep(r))
     finally:
         fg_array_drop(dense)
