@@ -265,10 +265,24 @@ typedef enum fg_convolution_kind { FG_INTO_RESULTS, FG_INTO_IMAGES, FG_INTO_KERN
 /* Of images x, kernels w and results y two are given, the third is written. FG_NOMEM: no room for the windows. */
 fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y);
 
-/* dx = g put where the largest element of each window of x is, of equals the first; added up where windows overlap.
- * Of `f` only examples, itemsize and the axes count. False: a window has more than
- * 64 elements or lies outside, and dx is worth nothing. */
+/* out = the largest element of each window of x; dx = g put where it is, of equals the first, added up where windows
+ * overlap. Of `f` only examples, itemsize and the axes count. False: a window has more than 64 elements or lies
+ * outside, and the result is worth nothing. */
+bool fg_maxima(const fg_images *f, const void *x, void *out);
 bool fg_maxima_back(const fg_images *f, const void *x, const void *g, void *dx);
+
+/* ---------------------------------------------------------------- resample: weighted sums along axes -- */
+
+/* A sparse matrix (m, n) for one axis of images: row i has weights and places from starts[i] to starts[i + 1]. */
+typedef struct fg_taps {
+    intptr_t m, n, each;             /* how many weights every row has; -1: not all the same */
+    const intptr_t *starts, *places; /* NULL: the axis stays as it is */
+    const void *weights;             /* float or double, as the images */
+} fg_taps;
+
+/* y = planes of x of these sizes, each of their FG_IMAGE_AXES axes multiplied by its matrix. In C order. */
+fg_status fg_resample(const fg_taps *maps, const intptr_t *sizes, intptr_t planes, const char *x, char *y,
+                      intptr_t itemsize);
 
 /* ---------------------------------------------------------------- steps: of optimizers -- */
 

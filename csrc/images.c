@@ -359,15 +359,16 @@ static bool find_places(const fg_images *f, places *p) {
                 look_##suffix(at, best + from - first, found + from - first, all, step, number);                      \
         }                                                                                                             \
     }                                                                                                                 \
-    FG_CLONES static bool planes_##suffix(const fg_images *f, const places *p, const T *x, const T *g, T *dx,         \
+    /* With `out` the maxima themselves (never -0: it is as large as 0), with `dx` what g adds where they are. */     \
+    FG_CLONES static bool planes_##suffix(const fg_images *f, const places *p, const T *x, T *out, const T *g, T *dx, \
                                           intptr_t first, intptr_t last, bool apart) {                                \
         const intptr_t size = product_of(f->sizes), width = f->counts[LAST], step = f->stride[LAST];                  \
         T best[CHUNK + WIDE];                                                                                         \
         int32_t found[CHUNK + WIDE];                                                                                  \
-        g += first * product_of(f->counts);                                                                           \
-        memset(dx + first * size, 0, (size_t)((last - first) * size) * sizeof(T));                                    \
+        intptr_t at = first * product_of(f->counts);                                                                  \
+        if (dx) memset(dx + first * size, 0, (size_t)((last - first) * size) * sizeof(T));                            \
         for (intptr_t n = first; n < last; n++) {                                                                     \
-            for (intptr_t i = 0; i < f->counts[0] * f->counts[1]; i++, g += width) {                                  \
+            for (intptr_t i = 0; i < f->counts[0] * f->counts[1]; i++, at += width) {                                 \
                 const intptr_t window[2] = {i / f->counts[1], i % f->counts[1]};                                      \
                 const intptr_t plane = window[0] * f->stride[0] - f->before[0];                                       \
                 const intptr_t line = plane * f->sizes[1] + window[1] * f->stride[1] - f->before[1];                  \
@@ -377,8 +378,12 @@ static bool find_places(const fg_images *f, places *p) {
                     maxima_##suffix(f, p, x + n * size, x + f->examples * size, start, window, j, stop, best, found); \
                     for (intptr_t k = j; k < stop; k++) {                                                             \
                         if (found[k - j] < 0) return false;                                                           \
+                        if (out) {                                                                                    \
+                            out[at + k] = best[k - j] + 0;                                                            \
+                            continue;                                                                                 \
+                        }                                                                                             \
                         T *to = dx + (n * size + start + p->away[found[k - j]] + k * step);                           \
-                        *to = apart ? g[k] : *to + g[k];                                                              \
+                        *to = apart ? g[at + k] : *to + g[at + k];                                                    \
                     }                                                                                                 \
                 }                                                                                                     \
             }                                                                                                         \
@@ -393,7 +398,7 @@ typedef struct maxima_job {
     const fg_images *f;
     const places *p;
     const void *x, *g;
-    void *dx;
+    void *out, *dx;
     bool apart;
     atomic_bool failed;
 } maxima_job;
@@ -401,16 +406,20 @@ typedef struct maxima_job {
 static void run_planes(void *context, intptr_t first, intptr_t last) {
     maxima_job *j = context;
     const bool done = j->f->itemsize == sizeof(float)
-                          ? planes_float32(j->f, j->p, j->x, j->g, j->dx, first, last, j->apart)
-                          : planes_float64(j->f, j->p, j->x, j->g, j->dx, first, last, j->apart);
+                          ? planes_float32(j->f, j->p, j->x, j->out, j->g, j->dx, first, last, j->apart)
+                          : planes_float64(j->f, j->p, j->x, j->out, j->g, j->dx, first, last, j->apart);
     if (!done) atomic_store(&j->failed, true);
 }
 
-bool fg_maxima_back(const fg_images *f, const void *x, const void *g, void *dx) {
+static bool maxima(const fg_images *f, const void *x, void *out, const void *g, void *dx) {
     places p;
-    maxima_job j = {f, &p, x, g, dx, true, false};
+    maxima_job j = {f, &p, x, g, out, dx, true, false};
     if (!find_places(f, &p)) return false;
     for (int i = 0; i < FG_IMAGE_AXES; i++) j.apart = j.apart && f->stride[i] > f->dilation[i] * (f->kernel[i] - 1);
     fg_parallel(run_planes, &j, f->examples, 1 + FG_GRAIN / (product_of(f->sizes) + 1));
     return !atomic_load(&j.failed);
 }
+
+bool fg_maxima(const fg_images *f, const void *x, void *out) { return maxima(f, x, out, NULL, NULL); }
+
+bool fg_maxima_back(const fg_images *f, const void *x, const void *g, void *dx) { return maxima(f, x, NULL, g, dx); }

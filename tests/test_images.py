@@ -1,10 +1,11 @@
-"""Convolutions of the core: the bits of the rows' own NumPy, in every form of window."""
+"""Convolutions, maxima of windows and weighted sums of the core: the bits of the rows' own NumPy, in every form of window."""
 
 import numpy as np
 import pytest
 from samples import NEEDS_CORE, core, same_bits
 
 from fastgrad.nn import functional as F
+from fastgrad.ops.resampling import Taps
 
 pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
 
@@ -70,11 +71,11 @@ POOLS = [
 ]
 
 
-def pooled(x, n, size, direct, options):
+def value_and_gradient(function, x, direct):
     before = core.set_direct(direct)
     try:
         x = core.tensor(x, requires_grad=True)
-        out = getattr(F, f"max_pool{n}d")(x, size, **options)
+        out = function(x)
         g = core.asarray(np.cos(np.arange(out.size)).reshape(out.shape).astype(out.dtype))
         return [t.detach().numpy() for t in (out, *core.grad([out], [x], [g]))]
     finally:
@@ -84,13 +85,47 @@ def pooled(x, n, size, direct, options):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("kind", ["plain", "ties", "special"])
 @pytest.mark.parametrize("call", range(len(POOLS)))
-def test_gradients_of_maxima_go_where_the_rows_put_them(call, kind, dtype, rng):
+def test_maxima_and_their_gradients_are_those_of_the_rows(call, kind, dtype, rng):
     shape, size, options = POOLS[call]
     x = rng.normal(size=shape)
     if kind == "ties":
         x = np.round(x)
     elif kind == "special":
         x = np.where(x > 1, np.nan, np.where(x < 0, -np.inf, x))
-    results = [pooled(x.astype(dtype), len(shape) - 2, size, direct, options) for direct in (True, False)]
+    pool = getattr(F, f"max_pool{len(shape) - 2}d")
+    results = [value_and_gradient(lambda t: pool(t, size, **options), x.astype(dtype), way) for way in (True, False)]
     for a, b in zip(*results, strict=True):
         same_bits(a, b, f"{shape} {size} {options}")
+
+
+#: What is made of sparse matrices along axes, and shapes of images.
+SUMS = {
+    "nearest": (lambda x: F.interpolate(x, scale_factor=2.0), (3, 2, 9, 8)),
+    "nearest, smaller": (lambda x: F.interpolate(x, (4, 11), mode="nearest-exact"), (3, 2, 9, 8)),
+    "linear": (lambda x: F.interpolate(x, 31, mode="linear", align_corners=True), (2, 3, 17)),
+    "bilinear": (lambda x: F.interpolate(x, (40, 7), mode="bilinear"), (5, 8, 23, 41)),
+    "bicubic": (lambda x: F.interpolate(x, (17, 41), mode="bicubic"), (2, 2, 23, 41)),
+    "trilinear": (lambda x: F.interpolate(x, (3, 9, 4), mode="trilinear"), (2, 1, 5, 4, 6)),
+    "smoothed": (lambda x: F.interpolate(x, (5, 60), mode="bicubic", antialias=True), (2, 2, 23, 41)),
+    "area": (lambda x: F.interpolate(x, (5, 60), mode="area"), (2, 2, 23, 41)),
+    "means": (lambda x: F.avg_pool2d(x, 2), (8, 8, 39, 39)),
+    "means at edges": (lambda x: F.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False), (2, 3, 8, 9)),
+    "means of steps": (lambda x: F.avg_pool1d(x, 2, 3), (2, 3, 19)),
+    "norms": (lambda x: F.lp_pool2d(x, 2, (3, 2), 1), (2, 2, 7, 6)),
+    "a turned image": (lambda x: F.avg_pool2d(x.swapaxes(2, 3), 2), (2, 3, 8, 9)),
+}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", SUMS)
+def test_weighted_sums_along_axes_are_those_of_the_row(name, dtype, rng):
+    function, shape = SUMS[name]
+    x = rng.normal(size=shape).astype(dtype)
+    for a, b in zip(*(value_and_gradient(function, x, direct) for direct in (True, False)), strict=True):
+        same_bits(a, b, name)
+
+
+@pytest.mark.parametrize("places", [[0, 3], [-1, 0]])
+def test_a_matrix_of_places_outside_is_refused(places):
+    with pytest.raises(ValueError, match="places must be from 0 to 2"):
+        Taps(3, np.array([0, 1, 2]), np.array(places))

@@ -472,6 +472,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == WINDOW_MAX:
             if window_max_vjp(run, node, g):
                 return 0
+        elif row.code == RESAMPLED:
+            if resampled_vjp(run, node, g):
+                return 0
         elif row.code == RESHAPE or row.code == RAVEL or row.code == FLATTEN:
             return reshape_vjp(run, node, g)
         elif TRANSPOSE <= row.code <= SQUEEZE:

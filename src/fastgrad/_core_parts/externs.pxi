@@ -9,7 +9,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
 from libc.stdint cimport int8_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
-from libc.string cimport memcpy, memset, strcpy
+from libc.string cimport memcmp, memcpy, memset, strcpy
 
 cimport numpy as cnp
 from numpy cimport ndarray
@@ -239,7 +239,16 @@ cdef extern from "fg.h" nogil:
         FG_INTO_KERNELS
     fg_status fg_convolve(const fg_images*, fg_convolution_kind, char* x, char* w, char* y)
 
+    bint fg_maxima(const fg_images*, const void* x, void* out)
     bint fg_maxima_back(const fg_images*, const void* x, const void* g, void* dx)
+
+    ctypedef struct fg_taps:
+        intptr_t m, n, each
+        const intptr_t* starts
+        const intptr_t* places
+        const void* weights
+    fg_status fg_resample(const fg_taps* maps, const intptr_t* sizes, intptr_t planes, const char* x, char* y,
+                          intptr_t itemsize)
 
     ctypedef void (*fg_step_fn)(char* const* arrays, const double* numbers, intptr_t first, intptr_t last) noexcept
     fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)

@@ -194,31 +194,66 @@ cdef tuple image_shape(fg_array* a):
 
 # ---------------------------------------------------------------- maxima of windows
 
+cdef object window_max(Row row, Tensor x, dict options):
+    """The maxima; None where the general path must serve."""
+    cdef fg_images f
+    cdef fg_array* a = x.a
+    cdef fg_array* r
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef bint done
+    cdef Tensor out
+    if not describe_pooling(&f, a, options, shape):
+        return None
+    out = new_tensor(new_array(a.ndim, shape, a.dtype, a.itemsize))
+    r = out.a
+    if a.size >= RELEASE_GIL:
+        hold_pair(a, r)
+        with nogil:
+            done = fg_maxima(&f, a.data, r.data)
+        fg_array_drop(a)
+        fg_array_drop(r)
+    else:
+        done = fg_maxima(&f, a.data, r.data)
+    if not done:
+        return None
+    record(row, (x,), out, options, True)
+    return out
+
+
+cdef bint describe_pooling(fg_images* f, fg_array* x, dict options, intptr_t* shape) except *:
+    """How windows lie in x, and the shape of one number for each; False where the general path must serve."""
+    cdef tuple kernel = options["kernel"], stride = options["stride"], padding = options["padding"]
+    cdef tuple dilation = options["dilation"]
+    cdef int i, axis, n = len(kernel)
+    if not 1 <= n <= FG_IMAGE_AXES or x.data == NULL or not is_real(x) or x.ndim < n or x.size == 0:
+        return False
+    if not x.flags & FG_CONTIGUOUS or not len(stride) == len(padding) == len(dilation) == n:
+        return False
+    plain_axes(f)
+    f.itemsize, f.examples = x.itemsize, x.size
+    memcpy(shape, fg_shape(x), x.ndim * sizeof(intptr_t))
+    for axis in range(n):
+        i = FG_IMAGE_AXES - n + axis
+        f.sizes[i], f.kernel[i] = fg_shape(x)[x.ndim - n + axis], kernel[axis]
+        f.examples //= f.sizes[i]
+        if not describe_axis(f, i, stride[axis], padding[axis], dilation[axis]):
+            return False
+        shape[x.ndim - n + axis] = f.counts[i]
+    return True
+
+
 cdef bint window_max_vjp(fg_run* run, Node node, fg_array* g) except? True:
     """The cotangent put where the maxima were; False where the general path must serve."""
     cdef fg_images f
     cdef fg_array* x = node.saved[0]
     cdef fg_array* dense
     cdef fg_array* r
+    cdef intptr_t shape[FG_MAXDIMS]
     cdef bint done
-    cdef int i, axis, n
-    cdef dict options = node_options(node)
-    cdef tuple kernel = options["kernel"]
-    n = len(kernel)
-    if not 1 <= n <= FG_IMAGE_AXES or x.data == NULL or x.dtype != g.dtype or not is_real(x) or x.ndim < n:
+    if x.dtype != g.dtype or not describe_pooling(&f, x, node_options(node), shape):
         return False
-    if not x.flags & FG_CONTIGUOUS or g.size == 0:
+    if g.ndim != x.ndim or memcmp(shape, fg_shape(g), g.ndim * sizeof(intptr_t)) != 0:
         return False
-    plain_axes(&f)
-    f.itemsize, f.examples = x.itemsize, x.size
-    for axis in range(n):
-        i = FG_IMAGE_AXES - n + axis
-        f.sizes[i], f.kernel[i] = fg_shape(x)[x.ndim - n + axis], kernel[axis]
-        f.examples //= f.sizes[i]
-        if not describe_axis(&f, i, options["stride"][axis], options["padding"][axis], options["dilation"][axis]):
-            return False
-        if f.counts[i] != fg_shape(g)[x.ndim - n + axis]:
-            return False
     dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
     try:
         r = new_like(x)
@@ -233,4 +268,104 @@ cdef bint window_max_vjp(fg_run* run, Node node, fg_array* g) except? True:
         fg_array_drop(r)
         return False
     send(run, node.n.edges[0], r)
+    return True
+
+
+# ---------------------------------------------------------------- weighted sums along axes
+
+cdef object turned_maps = None
+
+
+cdef object resampled(Row row, Tensor x, dict options):
+    """Axes multiplied by sparse matrices; None where the general path must serve."""
+    cdef Node node
+    cdef Tensor out
+    cdef fg_array* a = fg_array_keep(x.a)
+    cdef fg_array* r
+    try:
+        r = resample(a, options["maps"])
+        if r == NULL:
+            return None
+        out = new_tensor(r)
+        if fg_grad_enabled and wants_grad(x):
+            node = new_node(row, 1, 1)
+            node.options = options
+            node.saved[0] = like_of(a)
+            link_tensor(node, 0, x)
+            came_from(out, node)
+        return out
+    finally:
+        fg_array_drop(a)
+
+
+cdef bint resampled_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """The same with the matrices transposed; False where the general path must serve."""
+    global turned_maps
+    cdef fg_array* r
+    if turned_maps is None:
+        from .ops.resampling import turned as turned_maps
+    if g.dtype != node.saved[0].dtype:
+        return False
+    r = resample(g, turned_maps(node_options(node)["maps"]))
+    if r == NULL:
+        return False
+    send(run, node.n.edges[0], r)
+    return True
+
+
+cdef fg_array* resample(fg_array* a, tuple maps) except? NULL:
+    """The last axes of `a`, each multiplied by its matrix; NULL where NumPy must serve."""
+    cdef fg_taps taps[FG_IMAGE_AXES]
+    cdef intptr_t sizes[FG_IMAGE_AXES]
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef fg_array* dense
+    cdef fg_array* r
+    cdef fg_status status
+    cdef int i, axis, n = len(maps)
+    cdef intptr_t planes = 1
+    cdef bint any_map = False
+    if not is_real(a) or n > FG_IMAGE_AXES or a.ndim < n or a.size == 0:
+        return NULL
+    memset(taps, 0, sizeof(taps))
+    memcpy(shape, fg_shape(a), a.ndim * sizeof(intptr_t))
+    for i in range(FG_IMAGE_AXES):
+        sizes[i] = 1
+    for i in range(a.ndim - n):
+        planes *= shape[i]
+    for i in range(n):
+        axis = a.ndim - n + i
+        sizes[FG_IMAGE_AXES - n + i] = shape[axis]
+        if maps[i] is None:
+            continue
+        any_map = True
+        if not describe_taps(&taps[FG_IMAGE_AXES - n + i], maps[i], a) or taps[FG_IMAGE_AXES - n + i].n != shape[axis]:
+            return NULL
+        shape[axis] = taps[FG_IMAGE_AXES - n + i].m
+        if shape[axis] == 0:
+            return NULL
+    if not any_map:
+        return NULL
+    dense = fg_array_keep(a) if a.flags & FG_CONTIGUOUS else copy_of(a)
+    try:
+        r = new_array(a.ndim, shape, a.dtype, a.itemsize)
+        if r.size + dense.size >= RELEASE_GIL:
+            with nogil:
+                status = fg_resample(taps, sizes, planes, dense.data, r.data, r.itemsize)
+        else:
+            status = fg_resample(taps, sizes, planes, dense.data, r.data, r.itemsize)
+    finally:
+        fg_array_drop(dense)
+    if status != FG_OK:
+        fg_array_drop(r)
+        raise MemoryError
+    return r
+
+
+cdef bint describe_taps(fg_taps* t, object taps, fg_array* a) except *:
+    """A matrix of ops/resampling.py, which `maps` keeps, with its weights in a's type."""
+    cdef ndarray starts = taps.starts, places = taps.places
+    cdef ndarray weights = taps.weights_in(descr_of(a))
+    t.m, t.n, t.each = taps.m, taps.n, taps.each
+    t.starts, t.places = <intptr_t*>cnp.PyArray_DATA(starts), <intptr_t*>cnp.PyArray_DATA(places)
+    t.weights = cnp.PyArray_DATA(weights)
     return True

@@ -13,6 +13,7 @@ cdef enum:
     CONVOLUTION_INPUT
     CONVOLUTION_WEIGHT
     WINDOW_MAX
+    RESAMPLED
     BROADCAST_TO
     PUT_ADD
     CLONE
@@ -49,7 +50,7 @@ cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
     "linear": LINEAR, "linear_map": LINEAR,
     "convolution": CONVOLUTION, "convolution_input": CONVOLUTION_INPUT, "convolution_weight": CONVOLUTION_WEIGHT,
-    "window_max": WINDOW_MAX,
+    "window_max": WINDOW_MAX, "resampled": RESAMPLED,
     "broadcast_to": BROADCAST_TO, "put_add": PUT_ADD, "clone": CLONE, "class_loss": CLASS_LOSS,
     "take_along_axis": TAKE_ALONG,
     "transpose": TRANSPOSE, "matrix_transpose": MATRIX_TRANSPOSE, "swapaxes": SWAPAXES, "moveaxis": MOVEAXIS,

@@ -45,6 +45,10 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return linear(row, operands)
     elif CONVOLUTION <= row.code <= CONVOLUTION_WEIGHT:
         return convolution(row, operands, options)
+    elif row.code == WINDOW_MAX:
+        return window_max(row, x, options)
+    elif row.code == RESAMPLED:
+        return resampled(row, x, options)
     elif row.code == BROADCAST_TO:
         return broadcast_to(row, x, options["shape"])
     elif row.code == PUT_ADD:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from ..ops.indexing import getitem
 from ..ops.linalg import matmul
 from ..ops.padding import pad as _pad
 from ..ops.padding import padded
+from ..ops.resampling import Taps, resampled
 from ..ops.shaping import moveaxis, reshape, transpose
 from ._pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 from ._shared import public, value, values
@@ -73,7 +75,7 @@ def _repeated(x, pairs, mode, value):
 
 
 # ---------------------------------------------------------------- interpolation --
-# Each axis is multiplied by a matrix (out, in) of weights, most of them 0.
+# Each axis is multiplied by a matrix (out, in) of weights, most of them 0: `Taps`.
 
 _AXES = {"linear": 1, "bilinear": 2, "bicubic": 2, "trilinear": 3}
 
@@ -85,13 +87,17 @@ def _steps(size, wanted, scale, align_corners):
     return size / wanted if scale is None else 1.0 / scale
 
 
-def _linear(size, wanted, scale, align_corners):
+def _nearest(size, wanted, step, exact):
+    at = (np.arange(wanted, dtype=np.float32) + np.float32(0.5 if exact else 0)) * np.float32(step)
+    return [np.minimum(np.floor(at).astype(np.intp), size - 1)], None
+
+
+def _linear(size, wanted, step, align_corners):
     at = np.arange(wanted)
-    step = _steps(size, wanted, scale, align_corners)
     at = at * step if align_corners else np.maximum((at + 0.5) * step - 0.5, 0)
     low = np.minimum(at.astype(np.intp), size - 1)
     part = np.clip(at - low, 0, 1)
-    return [(low, 1 - part), (np.minimum(low + 1, size - 1), part)]
+    return [low, np.minimum(low + 1, size - 1)], [1 - part, part]
 
 
 def _cubic_weight(x, a):
@@ -101,37 +107,40 @@ def _cubic_weight(x, a):
     return np.where(x <= 1, near, np.where(x < 2, far, 0))
 
 
-def _cubic(size, wanted, scale, align_corners):
+def _cubic(size, wanted, step, align_corners):
     at = np.arange(wanted)
-    step = _steps(size, wanted, scale, align_corners)
     at = at * step if align_corners else (at + 0.5) * step - 0.5
     low = np.floor(at)
-    return [(np.clip(low + k, 0, size - 1).astype(np.intp), _cubic_weight(at - low - k, -0.75)) for k in (-1, 0, 1, 2)]
+    places = [np.clip(low + k, 0, size - 1).astype(np.intp) for k in (-1, 0, 1, 2)]
+    return places, [_cubic_weight(at - low - k, -0.75) for k in (-1, 0, 1, 2)]
 
 
-def _smoothed(size, wanted, scale, align_corners, cubic):
-    """A matrix with windows as wide as the steps: without aliases where the image shrinks."""
-    step = _steps(size, wanted, scale, align_corners)
+def _smoothed(size, wanted, step, cubic):
+    """With windows as wide as the steps: without aliases where the image shrinks."""
     wide = max(step, 1.0)
     reach = (2.0 if cubic else 1.0) * wide
     centre = step * (np.arange(wanted) + 0.5)
-    start = np.maximum((centre - reach + 0.5).astype(np.intp), 0)[:, None]
-    end = np.minimum((centre + reach + 0.5).astype(np.intp), size)[:, None]
-    place = np.arange(size)
-    away = (place - centre[:, None] + 0.5) / wide
+    start = np.maximum((centre - reach + 0.5).astype(np.intp), 0)
+    counts = np.minimum((centre + reach + 0.5).astype(np.intp), size) - start
+    starts = np.append(0, np.cumsum(counts))
+    places = np.arange(starts[-1]) - np.repeat(starts[:-1] - start, counts)
+    away = (places - np.repeat(centre, counts) + 0.5) / wide
     weights = _cubic_weight(away, -0.5) if cubic else np.maximum(1 - np.abs(away), 0)
-    weights = np.where((place >= start) & (place < end), weights, 0)
-    return weights / weights.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(wanted), counts)
+    return Taps(size, starts, places, weights / np.bincount(rows, weights, wanted)[rows])
 
 
-def _matrix(kind, antialias, size, wanted, scale, align_corners):
+@lru_cache(64)
+def _taps(mode, size, wanted, step, align_corners, antialias):
+    """The matrix of one axis."""
     if antialias:
-        return _smoothed(size, wanted, scale, align_corners, kind == "bicubic")
-    taps = (_cubic if kind == "bicubic" else _linear)(size, wanted, scale, align_corners)
-    matrix = np.zeros((wanted, size))
-    for place, weight in taps:
-        np.add.at(matrix, (np.arange(wanted), place), weight)
-    return matrix
+        return _smoothed(size, wanted, step, mode == "bicubic")
+    if mode in ("nearest", "nearest-exact"):
+        places, weights = _nearest(size, wanted, step, mode == "nearest-exact")
+    else:
+        places, weights = (_cubic if mode == "bicubic" else _linear)(size, wanted, step, align_corners)
+    starts = np.arange(wanted + 1) * len(places)
+    return Taps(size, starts, np.stack(places, 1).ravel(), None if weights is None else np.stack(weights, 1).ravel())
 
 
 def _wanted_size(x, size, scale_factor, mode):
@@ -149,6 +158,30 @@ def _wanted_size(x, size, scale_factor, mode):
     if min(wanted) < (0 if mode == "area" else 1) or min(x.shape[2:]) < 1:
         raise ValueError(f"interpolate: from images of size {tuple(x.shape[2:])} to {wanted}: expected at least 1")
     return wanted, scales
+
+
+def _check_mode(x, mode, align_corners, antialias):
+    if mode in ("nearest", "nearest-exact", "area"):
+        if align_corners is not None:
+            raise ValueError(f"interpolate: mode {mode!r} takes no align_corners")
+    elif mode not in _AXES:
+        raise ValueError(f"interpolate: no mode {mode!r}")
+    elif _AXES[mode] != x.ndim - 2:
+        raise ValueError(f"interpolate: mode {mode!r} is for images of {_AXES[mode]} axes, got shape {tuple(x.shape)}")
+    if antialias and mode not in ("bilinear", "bicubic"):
+        raise ValueError(f'interpolate: antialias goes with mode "bilinear" or "bicubic", not {mode!r}')
+
+
+def _axis_taps(mode, images, size, wanted, scale, align_corners, antialias):
+    """The matrix of one axis of `images` axes, or None: where PyTorch does not look at the scale, or at the axis."""
+    if mode in ("nearest", "nearest-exact"):
+        whole = scale is None or (mode == "nearest" and images == 2 and wanted in (size, 2 * size))
+        step = size / wanted if whole else 1.0 / scale
+        return None if whole and wanted == size else _taps(mode, size, wanted, step, False, False)
+    if size == wanted and (scale is None or (mode != "bicubic" and not antialias)):
+        return None
+    step = _steps(size, wanted, scale, align_corners)
+    return _taps(mode, size, wanted, step, align_corners, antialias)
 
 
 @public
@@ -175,35 +208,14 @@ def interpolate(
     wanted, scales = _wanted_size(x, size, scale_factor, mode)
     if recompute_scale_factor:
         scales = (None,) * len(scales)
-    if mode in ("nearest", "nearest-exact", "area"):
-        if align_corners is not None:
-            raise ValueError(f"interpolate: mode {mode!r} takes no align_corners")
-        if antialias:
-            raise ValueError(f'interpolate: antialias goes with mode "bilinear" or "bicubic", not {mode!r}')
-        if mode == "area":
-            return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[x.ndim - 3](x, wanted)
-        shift = np.float32(0.5 if mode == "nearest-exact" else 0)
-        for axis, (m, scale) in enumerate(zip(wanted, scales), 2):
-            n = x.shape[axis]
-            step = np.float32(n / m if scale is None else 1.0 / scale)
-            if mode == "nearest" and x.ndim == 4 and m in (n, 2 * n):  # there PyTorch does not look at the scale
-                step = np.float32(n / m)
-            at = np.minimum(np.floor((np.arange(m, dtype=np.float32) + shift) * step).astype(np.intp), n - 1)
-            x = getitem(x, ((slice(None),) * axis + (at,)))
-        return x
-    if mode not in _AXES:
-        raise ValueError(f"interpolate: no mode {mode!r}")
-    if _AXES[mode] != x.ndim - 2:
-        raise ValueError(f"interpolate: mode {mode!r} is for images of {_AXES[mode]} axes, got shape {tuple(x.shape)}")
-    if antialias and mode not in ("bilinear", "bicubic"):
-        raise ValueError(f'interpolate: antialias goes with mode "bilinear" or "bicubic", not {mode!r}')
-    for axis, (m, scale) in enumerate(zip(wanted, scales), 2):
-        n = x.shape[axis]
-        if n == m and (scale is None or (mode != "bicubic" and not antialias)):  # nor there
-            continue
-        matrix = _matrix(mode, antialias, n, m, scale, bool(align_corners)).astype(x.dtype)
-        x = matmul(matrix, x) if axis == x.ndim - 2 else moveaxis(matmul(moveaxis(x, axis, -1), matrix.T), -1, axis)
-    return x
+    _check_mode(x, mode, align_corners, antialias)
+    if mode == "area":
+        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[x.ndim - 3](x, wanted)
+    maps = tuple(
+        _axis_taps(mode, x.ndim - 2, size, m, scale, bool(align_corners), bool(antialias))
+        for size, m, scale in zip(x.shape[2:], wanted, scales)
+    )
+    return resampled.on((x,), {"maps": maps})
 
 
 @public

@@ -9,6 +9,7 @@ from ..autograd import no_grad
 from ..ops.elementwise import where
 from ..ops.indexing import getitem
 from ..ops.reductions import argmax, mean, sum, var
+from ..ops.resampling import window_sum
 from ..ops.shaping import reshape
 from . import _random
 from ._shared import array, integers, public, run, value, values
@@ -200,7 +201,7 @@ def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
         raise ValueError(f"local_response_norm: expected at least three axes, got shape {tuple(x.shape)}")
     squares = reshape(x * x, (x.shape[0], x.shape[1], int(np.prod(x.shape[2:]))))
     window = {"stride": (1, 1), "padding": ((size // 2, (size - 1) // 2), (0, 0)), "dilation": (1, 1)}
-    total = reshape(run("window_sum", squares, kernel=(size, 1), **window), x.shape)
+    total = reshape(window_sum(squares, kernel=(size, 1), **window), x.shape)
     return x / (total * (alpha / size) + k) ** beta
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
 from ..ops.elementwise import abs, sign
 from ..ops.indexing import getitem, setitem
-from ..ops.linalg import matmul
-from ..ops.pooling import window_argmax, window_counts, window_max, window_pick, window_sum
-from ..ops.shaping import moveaxis, reshape
+from ..ops.pooling import window_argmax, window_counts, window_max, window_pick
+from ..ops.resampling import Taps, resampled, window_maps
+from ..ops.shaping import reshape
 from ._activations import relu
 from ._random import uniform
 from ._shared import array, at_least, each, in_batch, integers, public, real, value
@@ -21,14 +22,23 @@ from ._shared import array, at_least, each, in_batch, integers, public, real, va
 def _options(name, n, kernel_size, stride, padding, dilation=1):
     kernel = each(name, "kernel_size", kernel_size, n)
     stride = kernel if stride is None or np.size(stride) == 0 else each(name, "stride", stride, n)
-    pads, dilation = each(name, "padding", padding, n), each(name, "dilation", dilation, n)
+    return kernel, stride, each(name, "padding", padding, n), each(name, "dilation", dilation, n)
+
+
+@lru_cache(256)
+def _windows(name, sizes, kernel, stride, pads, dilation, ceil_mode):
+    """The options of the rows, for images of these sizes."""
     for what, numbers in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
         at_least(name, what, numbers, 1)
     if any(p < 0 or 2 * p > (k - 1) * d + 1 for p, k, d in zip(pads, kernel, dilation)):
         raise ValueError(
             f"{name}: padding must be at least 0 and at most half of the kernel's size {kernel}, it is {pads}"
         )
-    return {"kernel": kernel, "stride": stride, "padding": tuple((p, p) for p in pads), "dilation": dilation}
+    o = {"kernel": kernel, "stride": stride, "padding": tuple((p, p) for p in pads), "dilation": dilation}
+    if ceil_mode:
+        o = _rounded_up(sizes, o)
+    window_counts(name, sizes, *o.values())
+    return o
 
 
 def _rounded_up(sizes, o):
@@ -43,11 +53,8 @@ def _rounded_up(sizes, o):
 
 def _prepared(name, n, input, kernel_size, stride, padding, dilation, ceil_mode):
     x, alone = in_batch(name, value(input), n)
-    o = _options(name, n, kernel_size, stride, padding, dilation)
-    if ceil_mode:
-        o = _rounded_up(x.shape[2:], o)
-    window_counts(name, x.shape[2:], o["kernel"], o["stride"], o["padding"], o["dilation"])
-    return x, alone, o
+    given = _options(name, n, kernel_size, stride, padding, dilation)
+    return x, alone, _windows(name, tuple(x.shape[2:]), *given, bool(ceil_mode))
 
 
 def _at(x, axis, n):
@@ -130,31 +137,31 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 # ---------------------------------------------------------------- means --
 
 
-def _divisor(sizes, o, pads, count_include_pad):
-    """How many elements each window's mean is of: one number, or one for each window."""
-    whole, total, counts = math.prod(o["kernel"]), np.ones((), np.int64), window_counts("", sizes, *_geometry(o))
-    for axis, (n, k, s, p, count) in enumerate(zip(sizes, o["kernel"], o["stride"], pads, counts)):
-        starts = np.arange(count) * s - p
+@lru_cache(64)
+def _sums(name, sizes, kernel, stride, pads, ceil_mode, count_include_pad):
+    """The matrices that sum windows, and how many elements each has: one number, or one for each window."""
+    o = _windows(name, sizes, kernel, stride, pads, (1,) * len(sizes), ceil_mode)
+    maps = window_maps(sizes, *o.values())
+    whole, total = math.prod(kernel), np.ones((), np.int64)
+    for axis, (n, k, s, p, taps) in enumerate(zip(sizes, kernel, stride, pads, maps)):
+        starts = np.arange(taps.m) * s - p
         ends = np.minimum(starts + k, n + p)
         if not count_include_pad:
             starts, ends = np.maximum(starts, 0), np.minimum(ends, n)
         total = total * _at(ends - starts, axis, len(sizes))
-    return whole if (total == whole).all() else total
-
-
-def _geometry(o):
-    return o["kernel"], o["stride"], o["padding"], o["dilation"]
+    return {"maps": maps}, whole if (total == whole).all() else total
 
 
 def _avg_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override=None):
-    x, alone, o = _prepared(name, n, input, kernel_size, stride, padding, 1, ceil_mode)
+    x, alone = in_batch(name, value(input), n)
+    kernel, stride, pads, _ = _options(name, n, kernel_size, stride, padding)
+    options, divisor = _sums(name, tuple(x.shape[2:]), kernel, stride, pads, bool(ceil_mode), bool(count_include_pad))
     if divisor_override == 0:
         raise ValueError(f"{name}: divisor_override must not be 0")
-    pads = each(name, "padding", padding, n)
-    divisor = divisor_override or _divisor(x.shape[2:], o, pads, count_include_pad)
+    divisor = divisor_override or divisor
     if isinstance(divisor, np.ndarray) and x.dtype.kind in "fc":
         divisor = divisor.astype(x.dtype)
-    out = window_sum.on((x,), o) / divisor
+    out = resampled.on((x,), options) / divisor
     return out[0] if alone else out
 
 
@@ -206,16 +213,15 @@ def avg_pool3d(
 
 
 def _lp_pool(name, n, input, norm_type, kernel_size, stride, ceil_mode):
-    x, alone, o = _prepared(name, n, input, kernel_size, stride, 0, 1, ceil_mode)
+    x, alone = in_batch(name, value(input), n)
     real(name, x)
+    kernel, stride, pads, _ = _options(name, n, kernel_size, stride, 0)
+    options, part = _sums(name, tuple(x.shape[2:]), kernel, stride, pads, bool(ceil_mode), True)
     if norm_type == 0:
         raise ValueError(f"{name}: norm_type must not be 0")
-    total = window_sum.on((x**norm_type,), o)
-    if ceil_mode:  # windows that reach beyond the end count as if they were whole
-        part = _divisor(x.shape[2:], o, (0,) * n, True)
-        total = total * (
-            math.prod(o["kernel"]) / part if np.ndim(part) == 0 else (math.prod(o["kernel"]) / part).astype(x.dtype)
-        )
+    total = resampled.on((x**norm_type,), options)
+    if isinstance(part, np.ndarray):  # windows that reach beyond the end count as if they were whole
+        total = total * (math.prod(kernel) / part).astype(x.dtype)
     out = relu(sign(total) * abs(total)) ** (1.0 / norm_type)
     return out[0] if alone else out
 
@@ -278,27 +284,27 @@ def _bounds(n, m):
     return i * n // m, -(-(i + 1) * n // m)
 
 
-def average_matrix(n, m, dtype):
+@lru_cache(64)
+def _average_taps(n, m):
     """The matrix (m, n) that averages n elements over m windows."""
     starts, ends = _bounds(n, m)
-    places = np.arange(n)
-    inside = (places >= starts[:, None]) & (places < ends[:, None])
-    return (inside / (ends - starts)[:, None]).astype(dtype)
+    counts = ends - starts
+    before = np.append(0, np.cumsum(counts))
+    places = np.arange(before[-1]) - np.repeat(before[:-1] - starts, counts)
+    return Taps(n, before, places, np.repeat(1 / counts, counts))
 
 
 def _adaptive_avg(name, n, input, output_size):
     x, alone = in_batch(name, value(input), n)
-    wanted = _wanted(name, output_size, x.shape[2:])
-    if all(m and size % m == 0 for size, m in zip(x.shape[2:], wanted)):
-        kernel = tuple(size // m for size, m in zip(x.shape[2:], wanted))
-        if 0 not in kernel:
-            o = {"kernel": kernel, "stride": kernel, "padding": ((0, 0),) * n, "dilation": (1,) * n}
-            out = window_sum.on((x,), o) / math.prod(kernel)
-            return out[0] if alone else out
-    for axis, m in zip(range(2, n + 2), wanted):
-        matrix = average_matrix(x.shape[axis], m, x.dtype)
-        x = moveaxis(matmul(moveaxis(x, axis, -1), matrix.T), -1, axis)
-    return x[0] if alone else x
+    sizes = tuple(x.shape[2:])
+    wanted = _wanted(name, output_size, sizes)
+    if all(m and size and size % m == 0 for size, m in zip(sizes, wanted)):
+        kernel = tuple(size // m for size, m in zip(sizes, wanted))
+        options, divisor = _sums(name, sizes, kernel, kernel, (0,) * n, False, True)
+        out = resampled.on((x,), options) / divisor
+    else:
+        out = resampled.on((x,), {"maps": tuple(_average_taps(size, m) for size, m in zip(sizes, wanted))})
+    return out[0] if alone else out
 
 
 def _adaptive_max(name, n, input, output_size, return_indices):
@@ -500,10 +506,11 @@ def _max_unpool(name, n, input, indices, kernel_size, stride, padding, output_si
     if tuple(places.shape) != tuple(input.shape):
         raise ValueError(f"{name}: input of shape {tuple(input.shape)} and indices of shape {tuple(places.shape)}")
     x, alone = in_batch(name, input, n)
-    o = _options(name, n, kernel_size, stride, 0)
-    pads = each(name, "padding", padding, n)
+    kernel, stride, pads, _ = _options(name, n, kernel_size, stride, padding)
+    at_least(name, "kernel_size", kernel, 1)
+    at_least(name, "stride", stride, 1)
     if output_size is None:
-        sizes = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], o["stride"], pads, o["kernel"]))
+        sizes = tuple((m - 1) * s - 2 * p + k for m, s, p, k in zip(x.shape[2:], stride, pads, kernel))
     else:
         sizes = tuple(int(size) for size in output_size)[-n:]
     total = math.prod(sizes)

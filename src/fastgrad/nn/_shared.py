@@ -58,6 +58,8 @@ def integers(x, what):
 
 def each(name, what, given, n):
     """A number for each of n axes, from one number or n of them."""
+    if type(given) is int:
+        return (given,) * n
     if np.ndim(given) == 0:
         return (index(given),) * n
     numbers = tuple(index(part) for part in given)

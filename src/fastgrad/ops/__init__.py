@@ -15,7 +15,7 @@ from ._row import TABLE, Like, Op, case, register
 LATER = {
     "fastgrad": ("elementwise_more", "spaces", "padding", "numeric", "joining", "selecting", "polynomials", "masked", "averages", "histograms", "running", "segments", "sets", "sorting", "statistics"),
     "fastgrad.special": ("special", "bessel"),
-    "fastgrad.nn.functional": ("activations", "convolutions", "layers", "losses", "normalizations", "pooling"),
+    "fastgrad.nn.functional": ("activations", "convolutions", "layers", "losses", "normalizations", "pooling", "resampling"),
     "fastgrad.linalg": ("decompositions", "factorizations", "matrices"),
     "fastgrad.fft": ("fourier",),
 }  # fmt: skip
@@ -107,6 +107,7 @@ INTERNAL = frozenset(
         "ranked_places",
         "recurrence",
         "scalar_power",
+        "resampled",
         "segment_sum",
         "setitem",
         "sharp_pull",
@@ -141,8 +142,6 @@ INTERNAL = frozenset(
         "window_max",
         "window_pick",
         "window_put",
-        "window_spread",
-        "window_sum",
     }
 )
 

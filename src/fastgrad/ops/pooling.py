@@ -1,8 +1,8 @@
-"""Windows of images reduced to one number each: sums, and maxima, with the rows that put numbers back.
+"""Maxima of windows of images, with the rows that put numbers back. (Sums of windows: resampling.py.)
 
 Images are the last axes, as many as `kernel` has entries; whatever comes before is a batch. `padding` has a pair for each
-of them. `window_sum` and `window_spread` are each other's adjoints, and so are `window_pick` and `window_put`, which read and
-write one place of each window: `where` says which, counted through the window in C order.
+of them. `window_pick` and `window_put`, each other's adjoints, read and write one place of each window: `where` says which,
+counted through the window in C order.
 """
 
 from __future__ import annotations
@@ -31,31 +31,6 @@ def _padded(x, padding, value):
     return wide
 
 
-def _by_axes(ufunc, x, kernel, stride, padding, dilation, value):
-    """Windows reduced axis by axis: k steps for each axis, rather than one for each place of a window."""
-    n = len(kernel)
-    if x.ndim < n:
-        raise ValueError(f"pooling over {n} axes of an array of shape {x.shape}")
-    counts = window_counts("pooling", x.shape[x.ndim - n :], kernel, stride, padding, dilation)
-    x = _padded(x, padding, value)
-    for i in reversed(range(n)):
-        lead = (slice(None),) * (x.ndim - n + i)
-        places = [
-            (*lead, *window_slices((k,), counts[i : i + 1], stride[i : i + 1], dilation[i : i + 1])[1:])
-            for k in range(kernel[i])
-        ]
-        total = x[places[0]] if len(places) == 1 else ufunc(x[places[0]], x[places[1]])
-        for place in places[2:]:
-            ufunc(total, x[place], out=total)
-        x = total
-    return np.ascontiguousarray(x)
-
-
-def _summed(dtype):
-    """What NumPy sums a dtype in."""
-    return np.sum(np.zeros(1, dtype)).dtype
-
-
 def _lowest(dtype):
     if dtype.kind == "c":
         raise TypeError(f"max pooling: there is no order of {dtype} numbers")
@@ -69,32 +44,27 @@ def _places(kernel):
 # ---------------------------------------------------------------- forwards --
 
 
-def _window_sum(x, kernel, stride, padding, dilation):
-    x = np.asarray(x, _summed(np.asarray(x).dtype))
-    return _by_axes(np.add, x, kernel, stride, padding, dilation, 0) + x.dtype.type(0)  # never x itself
-
-
-def _window_spread(y, sizes, kernel, stride, padding, dilation):
-    """Axis by axis, as the sum."""
-    n = len(kernel)
-    y = np.asarray(y, _summed(np.asarray(y).dtype))
-    for i in range(n):
-        axis = y.ndim - n + i
-        lead = (slice(None),) * axis
-        wide = np.zeros(
-            (*y.shape[:axis], *padded_sizes(sizes[i : i + 1], padding[i : i + 1]), *y.shape[axis + 1 :]), y.dtype
-        )
-        for k in range(kernel[i]):
-            part = window_slices((k,), y.shape[axis : axis + 1], stride[i : i + 1], dilation[i : i + 1])[1:]
-            wide[(*lead, *part)] += y
-        y = wide[(*lead, slice(padding[i][0], padding[i][0] + sizes[i]))]
-    return np.ascontiguousarray(y)
-
-
 def _window_max(x, kernel, stride, padding, dilation):
+    """Axis by axis: k steps for each, rather than one for each place of a window. Never -0, which is as large as 0."""
     x = np.asarray(x)
-    out = _by_axes(np.maximum, x, kernel, stride, padding, dilation, _lowest(x.dtype))
-    return out.copy() if np.may_share_memory(out, x) else out
+    n = len(kernel)
+    if x.ndim < n:
+        raise ValueError(f"pooling over {n} axes of an array of shape {x.shape}")
+    counts = window_counts("pooling", x.shape[x.ndim - n :], kernel, stride, padding, dilation)
+    out = _padded(x, padding, _lowest(x.dtype))
+    for i in reversed(range(n)):
+        lead = (slice(None),) * (x.ndim - n + i)
+        places = [
+            (*lead, *window_slices((k,), counts[i : i + 1], stride[i : i + 1], dilation[i : i + 1])[1:])
+            for k in range(kernel[i])
+        ]
+        total = out[places[0]].copy()
+        for place in places[1:]:
+            np.maximum(total, out[place], out=total)
+        out = total
+    if x.dtype.kind == "f":
+        out += 0
+    return np.ascontiguousarray(out)
 
 
 def _window_argmax(x, kernel, stride, padding, dilation):
@@ -169,10 +139,6 @@ def _added(y, places, size):
 # ---------------------------------------------------------------- formulas --
 
 
-def _spread_of(g, x, o):
-    return window_spread.on((g,), {"sizes": tuple(x.shape[x.ndim - len(o["kernel"]) :]), **o})
-
-
 def _put_of(g, x, where, o):
     return window_put.on((g, where), {"sizes": tuple(x.shape[x.ndim - len(o["kernel"]) :]), **o})
 
@@ -211,16 +177,6 @@ _NAN = math.nan
 # fmt: off
 # ---------------------------------------------------------------- the rows --
 
-window_sum = _op(
-    "window_sum", _window_sum, f"x; {_SIGNATURE}", linear="jointly", batch="same",
-    vjp=lambda g, out, x, **o: _spread_of(g, x, o),
-    cases=[case(sizes, **o) for sizes, o in _CALLS],
-    doc="The sum of each window.")
-window_spread = _op(
-    "window_spread", _window_spread, f"y; sizes, {_SIGNATURE}", linear="jointly", batch="same",
-    vjp=lambda g, out, y, sizes, **o: window_sum.on((g,), o),
-    cases=[case(_counts(sizes, o), **_sizes(sizes, o)) for sizes, o in _CALLS],
-    doc="Images of a size to which each y is added all over its window: the adjoint of `window_sum`.")
 window_max = _op(
     "window_max", _window_max, f"x; {_SIGNATURE}", saves="x", batch="same",
     vjp=lambda g, out, x, **o: _put_of(g, x, window_argmax.on((x,), o), o),
