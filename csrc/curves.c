@@ -98,6 +98,7 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(2, 2, relu_pull)      \
     EACH(2, 2, hardswish_pull) \
     EACH(3, 3, share)          \
+    EACH(3, 3, signed_power)   \
     EACH(3, 3, logistic_pull)  \
     EACH(3, 2, leaky_terms)    \
     EACH(3, 1, clamp)          \

@@ -226,6 +226,20 @@ static FG_INLINE REAL OF(huber_pull)(REAL t, REAL x, REAL y, REAL delta) { retur
 
 static FG_INLINE REAL OF(sign)(REAL x) { return x > 0 ? 1 : x < 0 ? -1 : x == 0 ? 0 : x; }
 
+/* ---------------------------------------------------------------- powers -- */
+
+static FG_INLINE bool OF(is_whole)(REAL x) {
+    const REAL a = OF(magnitude)(x), large = N(0x1p52, 0x1p23f);
+    return (a >= large) | ((a + large) - large == a);
+}
+
+/* abs(x)**y as x**y */
+static FG_INLINE REAL OF(signed_power)(REAL power, REAL x, REAL y) {
+    const bool whole = OF(is_whole)(y), odd = whole & !OF(is_whole)(N(0.5, 0.5f) * y);
+    const REAL turned = N(copysign, copysignf)(power, odd ? x : 1);
+    return (x < 0) & (x - x == 0) & !whole ? (REAL)NAN : turned;
+}
+
 /* ---------------------------------------------------------------- the normal distribution -- */
 
 #define FAR N(28.0, 11.0f)

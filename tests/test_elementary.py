@@ -98,3 +98,36 @@ def test_the_error_functions_are_libms_but_for_a_few_units(name, dtype):
     found = getattr(fg.special, name)(x).numpy()
     assert found.dtype == dtype
     assert (abs(found - expected) / np.spacing(abs(expected).astype(dtype))).max() < units
+
+
+SPECIAL_POWERS = [
+    0.0,
+    1.0,
+    2.0,
+    0.5,
+    3.0,
+    2.5,
+    1e30,
+    1e-40,
+    8388609.0,
+    16777217.0,
+    2.0**53 - 1,
+    2.0**53,
+    np.inf,
+    np.nan,
+]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_powers_of_negative_numbers_are_numpys_but_for_the_last_bit(dtype):
+    special = np.array([*SPECIAL_POWERS, *[-x for x in SPECIAL_POWERS]], dtype)
+    drawn = np.random.default_rng(4).uniform(-3, 3, 3000).astype(dtype)
+    for x, y in ((special[:, None], special), (drawn, dtype(3)), (drawn, dtype(-4)), (drawn, np.rint(drawn[::-1]))):
+        with np.errstate(all="ignore"):
+            found, expected = fg.power(x, y).numpy(), np.power(x, y)
+            near = abs(found - expected) <= np.spacing(abs(expected))
+        same = (found == expected) | (np.isnan(found) & np.isnan(expected)) | near
+        assert (same & ((np.signbit(found) == np.signbit(expected)) | np.isnan(expected))).all()
+        np.testing.assert_array_equal(
+            found[..., ::-1], fg.power(x[..., ::-1], y[..., ::-1] if np.ndim(y) else y).numpy()
+        )

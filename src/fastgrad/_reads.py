@@ -25,7 +25,7 @@ class Probe:
 
     def __array_ufunc__(self, ufunc, method, *operands, **options):
         for op in TABLE.values():
-            if op.fn is ufunc and method == "__call__" and not options:
+            if op.is_ufunc(ufunc) and method == "__call__" and not options:
                 return self._apply_op(op, operands, {})
         raise NotElementwise(f"np.{ufunc.__name__} has no row")
 

@@ -92,7 +92,7 @@ def _call(ufunc, inputs, *, out=None, where=True, order="K", subok=True, **kwarg
     first = outs[0]
     if given and where is True and not form and ufunc.nout == 1 and is_tensor(first) and inputs[0] is first:
         op = _row(ufunc.__name__)
-        in_place = op is not None and op.elementwise and op.fn is ufunc and targets[0] in (None, first.dtype)
+        in_place = op is not None and op.elementwise and op.is_ufunc(ufunc) and targets[0] in (None, first.dtype)
         if in_place and _shape(first) == _broadcast_shape(inputs):
             return first._inplace_op(op, first, tuple(inputs[1:]), op.bind(*inputs)[1])
     if given:

@@ -294,6 +294,22 @@ def sign(x):
     return np.sign(x)
 
 
+def _is_whole(x):
+    return np.rint(x) == x
+
+
+def signed_power(power, x, y):
+    whole = _is_whole(y)
+    odd = whole & ~_is_whole(0.5 * y)
+    turned = np.copysign(power, _select(odd, x, 1))
+    return _select((x < 0) & np.isfinite(x) & ~whole, np.nan, turned)
+
+
+def power(x, y):
+    """NumPy's, of negative numbers by way of their magnitudes (csrc/powers.c)."""
+    return signed_power(np.power(np.abs(x), +y), x, y)
+
+
 def _erf_near(x):
     """erf(x), for x from -0.75 to 0.75."""
     return x + x * _polynomial(_numbers(x).erf, x * x)
@@ -352,6 +368,7 @@ def curve(function, general=None):
         with np.errstate(all="ignore"):  # of what is computed and not chosen
             return function(*[np.asarray(x, native) for x in operands])
 
+    forward.general = general
     return forward
 
 

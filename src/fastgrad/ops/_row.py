@@ -48,6 +48,7 @@ LOOPS = {
     "log_ndtr": 1,
     "log_ndtr_pull": 2,
     "share": 3,
+    "power": 2,
     "logistic_pull": 3,
     "leaky_terms": 3,
     "clamp": 3,
@@ -251,6 +252,10 @@ class Op:
     def derived(self):
         """Whether the derivative comes from the expression in `fn`."""
         return self.vjp == DERIVED
+
+    def is_ufunc(self, ufunc):
+        """Whether the row is NumPy's `ufunc`, if in part by a loop of csrc."""
+        return ufunc is self.fn or ufunc is getattr(self.fn, "general", None)
 
     @property
     def grad_name(self):

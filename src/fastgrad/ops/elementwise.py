@@ -148,13 +148,15 @@ remainder    = _op("remainder",    np.remainder,    "x, y", vjp=(lambda g, out, 
                                                                  lambda g, out, x, y: -g * (x // y)),
                    near=((5.1, 5.9), (2.0, 2.2)), kinks=[((-5.0, 3.0), (1.0, 2.0))],
                    doc=_doc("What x // y leaves, with the sign of y.", "remainder([7., -7.], 4.)", "tensor([3., 1.])"))
-power        = _op("power",        np.power,        "x, y", vjp=(_power_dx, _power_dy),
+power        = _op("power",        curve(_elementary.power, np.power), "x, y", vjp=(_power_dx, _power_dy), loop="power",
                    near=((0.5, 2), (-2, 2)),
                    kinks=[((0.0, 0.0), (0.0, 0.0)), ((0.0, 2.0), (0.0, 0.0)), ((NAN, 0.0), (0.0, NAN)),
                           ((INF, 0.0), (0.0, INF)), ((-2.0, 2.0), (-4.0, NAN)), ((0.0, 0.5), (INF, 0.0)),
                           ((0.0, 1.0), (1.0, 0.0))],
                    doc=_doc("x to the power y.", "power([1., 2., 3.], 2.)", "tensor([1., 4., 9.])",
-                            "The gradient of ``x**0`` is 0 everywhere, and so is that of ``0**y`` in y for y >= 0."))
+                            "The gradient of ``x**0`` is 0 everywhere, and so is that of ``0**y`` in y for y >= 0. Powers of a negative x\n"
+                            "in single or double precision are those of abs(x) with their sign, which NumPy's own may differ from by\n"
+                            "1 unit in the last place."))
 scalar_power = _op("scalar_power", lambda x, exponent: power(x, exponent), "x; exponent", near=(0.5, 2),
                    cases=[case((2, 3), exponent=3), case((), exponent=-2), case((0, 2), exponent=1.5)],
                    kinks=[],
