@@ -229,17 +229,12 @@ void fg_triangle(const fg_array *from, fg_array *to, intptr_t k, bool lower);
 typedef struct fg_picks {
     const intptr_t *places;
     intptr_t count, outer, n, inner;
-    intptr_t along_outer, along_inner; /* of single elements: (along_outer, ..., along_inner) places, lines of which lie
-                                          apart from each other; else 1 */
 } fg_picks;
 
 /* places = numbers or, with `more`, places * n + numbers, of which there are `count` of `width` bytes (4 or 8), `step`
  * elements apart; negative ones count from the end. False: one is not below n, and the places are worth nothing. */
 bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int width, intptr_t step, intptr_t n,
                     bool more);
-/* Numbers of shape (outer, length, inner) along the axis of an array (outer, n, inner), as places in all of it. */
-bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
-                     intptr_t inner);
 /* Whether all numbers are from 0 to n - 1. */
 bool fg_all_below(const void *numbers, int width, intptr_t count, intptr_t n);
 /* How many of n truth values hold, and where those are. */
@@ -251,6 +246,17 @@ void fg_gather(const fg_picks *p, char *into, const char *from, intptr_t itemsiz
 /* `from`, of shape (outer, count, inner) and with these strides, added at the places of `into`, in the order of the
  * places. FG_FLOAT32 or FG_FLOAT64. */
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype);
+
+/* Numbers of shape (outer, length, inner) along the axis of n of an array (outer, n, inner); negative ones count from the
+ * end. All in C order and not empty. */
+typedef struct fg_along {
+    const int64_t *numbers;
+    intptr_t outer, length, n, inner;
+} fg_along;
+/* to = what they pick of `from`; and zeros with `from` added where they pick from, in their order. FG_FLOAT32 or
+ * FG_FLOAT64. False: a number is not below n, and `to` is worth nothing. */
+bool fg_take_along(const fg_along *p, void *to, const void *from, int dtype);
+bool fg_give_along(const fg_along *p, void *to, const void *from, int dtype);
 
 /* ---------------------------------------------------------------- images: convolutions -- */
 
@@ -334,6 +340,16 @@ bool fg_sort_tells(const fg_array *a);
 fg_status fg_sort(const fg_array *from, fg_array *to, fg_array *order, intptr_t n, bool descending);
 /* to[order] = g in each line. Pure arithmetic. */
 void fg_sort_back(const fg_array *g, fg_array *order, fg_array *to, intptr_t n);
+
+/* ---------------------------------------------------------------- select: the middle of lines -- */
+
+/* to = the median of each line of n elements (below 2^31) of `from`, which are `inner` elements apart: float32 or
+ * float64 in C order. In `places`, unless it is NULL, which two elements (32-bit) it is the mean of, of equal ones the
+ * first coming first; one, of which the other place is the same, where n is odd. `plain` tells whether there is neither
+ * nan nor -0.0; else nothing is worth anything. */
+fg_status fg_median(const fg_array *from, fg_array *to, fg_array *places, intptr_t n, intptr_t inner, bool *plain);
+/* to = zeros with g, one for each line, given to those elements by halves. Pure arithmetic. */
+void fg_median_back(const fg_array *g, const fg_array *places, fg_array *to, intptr_t n, intptr_t inner);
 
 /* ---------------------------------------------------------------- graph: sort and run -- */
 

@@ -46,45 +46,6 @@ bool fg_places_join(intptr_t *places, intptr_t count, const void *numbers, int w
     return !atomic_load(&j.outside);
 }
 
-typedef struct along {
-    intptr_t *places;
-    const void *numbers;
-    int width;
-    intptr_t length, n, inner;
-    atomic_bool outside;
-} along;
-
-#define ALONG(T)                                                                                     \
-    for (intptr_t c = first; c < last; c++) {                                                        \
-        for (intptr_t i = 0, at = c * a->inner; i < a->inner; i++, at++) {                           \
-            intptr_t k = (intptr_t)((const T *)a->numbers)[at];                                      \
-            k += k < 0 ? a->n : 0;                                                                   \
-            outside |= (uintptr_t)k >= (uintptr_t)a->n;                                              \
-            a->places[at] = (intptr_t)(((uintptr_t)start + (uintptr_t)k) * (uintptr_t)a->inner) + i; \
-        }                                                                                            \
-        if (++l == a->length) l = 0, start += a->n;                                                  \
-    }
-
-/* Rows of `inner` numbers. */
-static void along_range(void *context, intptr_t first, intptr_t last) {
-    along *a = context;
-    bool outside = false;
-    intptr_t l = first % a->length, start = first / a->length * a->n;
-    if (a->width == 8) {
-        ALONG(int64_t)
-    } else {
-        ALONG(int32_t)
-    }
-    if (outside) atomic_store(&a->outside, true);
-}
-
-bool fg_places_along(intptr_t *places, const void *numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
-                     intptr_t inner) {
-    along a = {places, numbers, width, length, n, inner, false};
-    fg_parallel(along_range, &a, outer * length, FG_GRAIN / inner + 1);
-    return !atomic_load(&a.outside);
-}
-
 #define BELOW(T) \
     for (intptr_t c = 0; c < count; c++) outside |= (uintptr_t)(intptr_t)((const T *)numbers)[c] >= (uintptr_t)n;
 
@@ -202,34 +163,99 @@ static void scatter_range(void *context, intptr_t first, intptr_t last) {
     }
 }
 
-/* Single elements: of lines that lie apart those of some of the outer parts, or of some columns. */
-#define ADD_LINES(T)                                                                   \
-    for (intptr_t l = l1; l < l2; l++) {                                               \
-        for (intptr_t i = i1, c = l * p->along_inner + i1; i < i2; i++, c++)           \
-            ((T *)s->into)[p->places[c]] += *(const T *)(s->from + c * s->strides[1]); \
-    }
-
-static void scatter_lines(void *context, intptr_t first, intptr_t last) {
-    const scattering *s = context;
-    const fg_picks *p = s->p;
-    const bool across = p->along_inner > 1;
-    const intptr_t rows = p->count / p->along_inner, each = rows / p->along_outer;
-    const intptr_t l1 = across ? 0 : first * each, l2 = across ? rows : last * each;
-    const intptr_t i1 = across ? first : 0, i2 = across ? last : 1;
-    if (s->dtype == FG_FLOAT32) {
-        ADD_LINES(float)
-    } else {
-        ADD_LINES(double)
-    }
-}
-
-/* Without parts or lines that lie apart one thread does it: what is added to would go from one to the other's cache. */
+/* Without parts that lie apart one thread does it: what is added to would go from one to the other's cache. */
 void fg_scatter_add(const fg_picks *p, char *into, const char *from, const intptr_t *strides, int dtype) {
     scattering s = {p, into, from, {strides[0], strides[1], strides[2]}, dtype};
-    if (p->outer == 1 && p->inner == 1) {
-        const intptr_t lines = p->along_inner > 1 ? p->along_inner : p->along_outer;
-        fg_parallel(scatter_lines, &s, lines, TILE * (FG_GRAIN / (TILE * (p->count / lines + 1)) + 1));
-    } else {
-        fg_parallel(scatter_range, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
+    fg_parallel(scatter_range, &s, p->outer, TILE * (FG_GRAIN / (TILE * p->count * p->inner) + 1));
+}
+
+/* ---------------------------------------------------------------- along an axis -- */
+
+typedef struct along {
+    const fg_along *p;
+    const void *from;
+    void *to;
+    atomic_bool outside;
+} along;
+
+/* Number `at` in k, or 0 if there is no such place. */
+#define PLACE(at)                          \
+    intptr_t k = (intptr_t)p->numbers[at]; \
+    k += k < 0 ? p->n : 0;                 \
+    if ((uintptr_t)k >= (uintptr_t)p->n) k = 0, bad = true;
+
+/* What rows `first` to `last` - 1, of `inner` numbers each, pick; and what some of the outer parts, or of the columns of
+ * a single one, are given: rows in order. */
+#define ALONG(T)                                                                                                    \
+    static inline void take_each_##T(along *a, intptr_t first, intptr_t last, intptr_t inner) {                     \
+        const fg_along *p = a->p;                                                                                   \
+        const T *from = (const T *)a->from + first / p->length * p->n * inner;                                      \
+        T *to = a->to;                                                                                              \
+        bool bad = false;                                                                                           \
+        for (intptr_t row = first, end; row < last; row = end, from += p->n * inner) {                              \
+            end = least((row / p->length + 1) * p->length, last);                                                   \
+            for (intptr_t c = row * inner; c < end * inner;) {                                                      \
+                for (intptr_t i = 0; i < inner; i++, c++) {                                                         \
+                    PLACE(c)                                                                                        \
+                    to[c] = from[k * inner + i];                                                                    \
+                }                                                                                                   \
+            }                                                                                                       \
+        }                                                                                                           \
+        if (bad) atomic_store(&a->outside, true);                                                                   \
+    }                                                                                                               \
+    static void take_##T(void *context, intptr_t first, intptr_t last) {                                            \
+        along *a = context;                                                                                         \
+        if (a->p->inner == 1) {                                                                                     \
+            take_each_##T(a, first, last, 1); /* a known number makes one loop of two */                            \
+        } else {                                                                                                    \
+            take_each_##T(a, first, last, a->p->inner);                                                             \
+        }                                                                                                           \
+    }                                                                                                               \
+    static inline void give_each_##T(along *a, intptr_t o, intptr_t i1, intptr_t i2, intptr_t inner) {              \
+        const fg_along *p = a->p;                                                                                   \
+        T *to = (T *)a->to + o * p->n * inner;                                                                      \
+        bool bad = false;                                                                                           \
+        for (intptr_t row = o * p->length; row < (o + 1) * p->length; row++) {                                      \
+            const T *from = (const T *)a->from + row * inner;                                                       \
+            for (intptr_t i = i1; i < i2; i++) {                                                                    \
+                PLACE(row * inner + i)                                                                              \
+                to[k * inner + i] += from[i];                                                                       \
+            }                                                                                                       \
+        }                                                                                                           \
+        if (bad) atomic_store(&a->outside, true);                                                                   \
+    }                                                                                                               \
+    static void give_##T(void *context, intptr_t first, intptr_t last) {                                            \
+        along *a = context;                                                                                         \
+        const intptr_t inner = a->p->inner, n = a->p->n;                                                            \
+        T *to = a->to;                                                                                              \
+        if (a->p->outer == 1 && inner > 1) {                                                                        \
+            for (intptr_t k = 0; k < n; k++) memset(to + k * inner + first, 0, (size_t)(last - first) * sizeof(T)); \
+            give_each_##T(a, 0, first, last, inner);                                                                \
+            return;                                                                                                 \
+        }                                                                                                           \
+        for (intptr_t o = first; o < last; o++) {                                                                   \
+            memset(to + o * n * inner, 0, (size_t)(n * inner) * sizeof(T));                                         \
+            if (inner == 1) {                                                                                       \
+                give_each_##T(a, o, 0, 1, 1);                                                                       \
+            } else {                                                                                                \
+                give_each_##T(a, o, 0, inner, inner);                                                               \
+            }                                                                                                       \
+        }                                                                                                           \
     }
+
+ALONG(float)
+ALONG(double)
+
+bool fg_take_along(const fg_along *p, void *to, const void *from, int dtype) {
+    along a = {p, from, to, false};
+    fg_parallel(dtype == FG_FLOAT32 ? take_float : take_double, &a, p->outer * p->length, FG_GRAIN / p->inner + 1);
+    return !atomic_load(&a.outside);
+}
+
+bool fg_give_along(const fg_along *p, void *to, const void *from, int dtype) {
+    along a = {p, from, to, false};
+    const intptr_t lines = p->outer == 1 && p->inner > 1 ? p->inner : p->outer;
+    const intptr_t each = p->outer * p->inner * (p->n + p->length) / lines; /* elements, both sides */
+    fg_parallel(dtype == FG_FLOAT32 ? give_float : give_double, &a, lines, TILE * (FG_GRAIN / (TILE * each) + 1));
+    return !atomic_load(&a.outside);
 }

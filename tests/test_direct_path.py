@@ -129,7 +129,9 @@ def test_values_of_no_dimensions_have_numpys_bits(dtype):
                 same_bits(fg.fmin(fg.asarray(x), fg.asarray(y)).numpy(), np.fmin(x, y), f"fmin({value}, {other})")
 
 
-@pytest.mark.parametrize("wide, narrow", [((2, 3, 100, 100), (3, 1, 1)), ((50, 4, 70), (1, 4, 1)), ((9, 8), (1, 1))])
+@pytest.mark.parametrize(
+    ("wide", "narrow"), [((2, 3, 100, 100), (3, 1, 1)), ((50, 4, 70), (1, 4, 1)), ((9, 8), (1, 1))]
+)
 def test_cotangents_of_broadcast_operands_are_summed_at_once(wide, narrow):
     # over axes that are apart too, on either path, and as NumPy sums them
     rng = np.random.default_rng(0)
@@ -152,3 +154,50 @@ def test_running_extrema_of_what_is_hard_to_order(name):
             for array in (x.astype(dtype), np.round(rng.normal(size=shape), 1).astype(dtype)):
                 for axis in (None, *range(array.ndim)):
                     compare(TABLE[name], [array], {"axis": axis}, f"{name} {shape} {dtype} {axis}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_medians_of_what_is_hard_to_order(dtype):
+    """Ties, zeros of both signs, nan and infinities; lines of any length, along any axis; of equal elements the first."""
+    rng = seed(dtype, "medians")
+    for shape in ((1,), (2,), (13,), (300,), (1001,), (6, 40), (41, 7), (3, 20, 5), (2, 2000)):
+        specials = rng.choice([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan], shape)
+        for x in (
+            rng.normal(size=shape),
+            np.round(rng.normal(size=shape)) + 3,
+            np.round(rng.normal(size=shape)),
+            specials,
+            np.sort(rng.normal(size=shape), axis=-1),
+            np.where(specials < 0, np.inf, 1.0),
+            np.full(shape, -0.0),
+        ):
+            for axis in (None, *range(len(shape))):
+                for keepdims in (False, True):
+                    options = {"axis": axis, "keepdims": keepdims}
+                    compare(TABLE["median"], [x.astype(dtype)], options, f"{shape} {dtype} {axis}")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_taken_along_an_axis(dtype):
+    """Of few and many elements, by numbers of either width, along lines and across them; and what is out of bounds."""
+    rng = seed(dtype, "along")
+    for shape, axis, length in (((5,), 0, 9), ((4, 6), 1, 3), ((4, 6), 0, 7), ((3, 4, 5), 1, 2), ((300, 400), 1, 500),
+                                ((400, 300), 0, 50), ((2, 300, 200), 1, 3), ((70_000,), -1, 80_000)):  # fmt: skip
+        x = rng.normal(size=shape).astype(dtype)
+        at = list(shape)
+        at[axis] = length
+        numbers = rng.integers(-shape[axis], shape[axis], at)
+        for indices in (numbers, numbers.astype(np.int32), numbers.astype(np.int16), np.asfortranarray(numbers)):
+            compare(TABLE["take_along_axis"], [x, indices], {"axis": axis}, f"{shape} {axis} {indices.dtype}")
+        for bad in (shape[axis], -shape[axis] - 1):
+            numbers.flat[-1] = bad
+            compare(TABLE["take_along_axis"], [x, numbers], {"axis": axis}, f"{shape} {axis} {bad}")
+
+
+def test_numbers_that_change_before_they_are_read_again():
+    x = fg.tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+    numbers = np.array([[0, 2], [1, 1]])
+    picked = fg.take_along_axis(x, fg.asarray(numbers), axis=1)
+    numbers[0, 0] = 1_000_000  # behind everybody's back
+    with pytest.raises((IndexError, ValueError)):
+        picked.sum().backward()

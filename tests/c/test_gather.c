@@ -30,7 +30,7 @@ static void what_is_picked_and_added(void) {
         CHECK(x && y && sums && places);
         for (intptr_t i = 0; i < outer * n * inner; i++) x[i] = random_whole();
         for (intptr_t c = 0; c < count; c++) places[c] = random_below((int)n);
-        const fg_picks p = {places, count, outer, n, inner, 1, 1};
+        const fg_picks p = {places, count, outer, n, inner};
         fg_gather(&p, (char *)y, (const char *)x, 8);
         for (intptr_t c = 0; c < count; c++)
             for (intptr_t o = 0; o < outer; o++)
@@ -52,19 +52,29 @@ static void lines_apart_are_added_to(void) {
         for (intptr_t inner = 1; inner <= 301; inner += 300) {
             const intptr_t outer = inner == 1 ? 300 : 2, n = 50, length = 200, count = outer * length * inner;
             int64_t *numbers = calloc((size_t)count, 8);
-            intptr_t *places = calloc((size_t)count, sizeof *places);
             float *into = calloc((size_t)(outer * n * inner), 4), *from = calloc((size_t)count, 4);
-            CHECK(numbers && places && into && from);
+            float *picked = calloc((size_t)count, 4);
+            CHECK(numbers && into && from && picked);
             for (intptr_t c = 0; c < count; c++) numbers[c] = random_below(100) - 50, from[c] = 1;
-            CHECK(fg_places_along(places, numbers, 8, length, outer, n, inner));
-            const fg_picks p = {places, count, 1, outer * n * inner, 1, outer, inner};
-            const intptr_t strides[3] = {0, 4, 4};
-            fg_scatter_add(&p, (char *)into, (const char *)from, strides, FG_FLOAT32);
-            for (intptr_t c = 0; c < count; c++) into[places[c]] -= 1;
+            const fg_along p = {numbers, outer, length, n, inner};
+            CHECK(fg_give_along(&p, into, from, FG_FLOAT32));
+            CHECK(fg_take_along(&p, picked, into, FG_FLOAT32));
+            for (intptr_t c = 0; c < count; c++) {
+                const intptr_t k = numbers[c] + (numbers[c] < 0 ? n : 0);
+                const intptr_t at = (c / (length * inner) * n + k) * inner + c % inner;
+                CHECK(picked[c] > 0);
+                from[c] = picked[c] - into[at];
+                CHECK(from[c] == 0);
+            }
+            for (intptr_t c = 0; c < count; c++) {
+                const intptr_t k = numbers[c] + (numbers[c] < 0 ? n : 0);
+                into[(c / (length * inner) * n + k) * inner + c % inner] -= 1;
+            }
             for (intptr_t i = 0; i < outer * n * inner; i++) CHECK(into[i] == 0);
             numbers[count - 1] = n;
-            CHECK(!fg_places_along(places, numbers, 8, length, outer, n, inner));
-            free(numbers), free(places), free(into), free(from);
+            CHECK(!fg_take_along(&p, picked, into, FG_FLOAT32));
+            CHECK(!fg_give_along(&p, into, from, FG_FLOAT32));
+            free(numbers), free(into), free(from), free(picked);
         }
     }
     fg_threads_set(1);

@@ -1,4 +1,4 @@
-/* Sorting lines: values and order against an insertion sort, which is stable, and the way back. */
+/* Sorting lines, and their medians: values and order against an insertion sort, which is stable, and the way back. */
 #include "check.h"
 
 static double draw(int kind) {
@@ -53,6 +53,43 @@ static void lines_are_in_order_and_equals_in_theirs(void) {
     }
 }
 
+static void medians_are_the_middle_of_sorted_lines(void) {
+    for (int round = 0; round < 200; round++) {
+        const intptr_t n = 1 + random_below(round % 3 ? 40 : 900), inner = 1 + random_below(3);
+        const intptr_t shape[3] = {2, inner, n}, across[3] = {2, n, inner}, ends[2] = {2 * inner, 2};
+        const int kind = random_below(4);
+        fg_array *x = fg_array_new(3, shape, FG_FLOAT64, 8), *to = fg_array_new(3, shape, FG_FLOAT64, 8);
+        fg_array *order = fg_array_new(3, shape, 5, 4), *turned = fg_array_new(3, across, FG_FLOAT64, 8);
+        fg_array *middle = fg_array_new(1, ends, FG_FLOAT64, 8), *places = fg_array_new(2, ends, 5, 4);
+        CHECK(x && to && order && turned && middle && places);
+        double *values = (double *)x->data, *lines = (double *)turned->data, *found = (double *)middle->data;
+        for (intptr_t i = 0; i < x->size; i++) {
+            values[i] = draw(kind) + 0.0;
+            const intptr_t line = i / n, at = i % n;
+            lines[line / inner * n * inner + at * inner + line % inner] = values[i];
+        }
+        CHECK(fg_sort(x, to, order, n, false) == FG_OK);
+        bool plain;
+        CHECK(fg_median(turned, middle, places, n, inner, &plain) == FG_OK && plain);
+        fg_array *back = fg_array_new(3, across, FG_FLOAT64, 8);
+        fg_median_back(middle, places, back, n, inner);
+        for (intptr_t line = 0; line < 2 * inner; line++) {
+            const double *sorted = (double *)to->data + line * n;
+            const int32_t *from = (int32_t *)order->data + line * n, *pair = (int32_t *)places->data + 2 * line;
+            const intptr_t low = (n - 1) / 2, high = n / 2;
+            CHECK(found[line] == (low == high ? sorted[low] : (sorted[low] + sorted[high]) / 2));
+            CHECK(pair[0] == from[low] && pair[1] == from[high]);
+            for (intptr_t i = 0; i < n; i++) {
+                const double part = i == pair[0] || i == pair[1] ? (low == high ? 1 : 0.5) : 0;
+                CHECK(((double *)back->data)[line / inner * n * inner + i * inner + line % inner] ==
+                      part * found[line]);
+            }
+        }
+        fg_array *all[] = {x, to, order, turned, middle, places, back};
+        for (int i = 0; i < 7; i++) fg_array_drop(all[i]);
+    }
+}
+
 static void what_cannot_be_told_apart_is_told(void) {
     const intptr_t shape[1] = {4};
     fg_array *x = fg_array_new(1, shape, FG_FLOAT64, 8);
@@ -83,6 +120,7 @@ static void a_failed_allocation_is_told(void) {
 
 int main(void) {
     RUN(lines_are_in_order_and_equals_in_theirs);
+    RUN(medians_are_the_middle_of_sorted_lines);
     RUN(what_cannot_be_told_apart_is_told);
     RUN(a_failed_allocation_is_told);
     return 0;

@@ -489,6 +489,12 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == SORT:
             if sort_vjp(run, node, g):
                 return 0
+        elif row.code == MEDIAN:
+            if median_vjp(run, node, g):
+                return 0
+        elif row.code == TAKE_ALONG:
+            if take_along_vjp(run, node, g):
+                return 0
         elif row.code == BROADCAST_TO or row.code == CLONE:
             return send_fitted(run, node, 0, fg_array_keep(g))
         elif row.code == PUT_ADD:

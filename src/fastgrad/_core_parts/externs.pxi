@@ -8,7 +8,7 @@ from cpython.long cimport PyLong_AsDouble, PyLong_CheckExact
 from cpython.mem cimport PyMem_Calloc, PyMem_Free, PyMem_Malloc, PyMem_Realloc
 from cpython.object cimport PyObject, visitproc
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_TYPE
-from libc.stdint cimport int8_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int8_t, int64_t, intptr_t, uint8_t, uint16_t, uint32_t, uint64_t, uintptr_t
 from libc.string cimport memcmp, memcpy, memset, strcpy
 
 cimport numpy as cnp
@@ -211,20 +211,25 @@ cdef extern from "fg.h" nogil:
     void fg_scan(fg_scan_kind kind, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
     void fg_scan_vjp(fg_scan_kind kind, fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n,
                      intptr_t inner)
+    fg_status fg_median(fg_array* source, fg_array* to, fg_array* places, intptr_t n, intptr_t inner, c_bool* plain)
+    void fg_median_back(fg_array* g, fg_array* places, fg_array* to, intptr_t n, intptr_t inner)
     c_bool fg_sort_tells(fg_array* a)
     fg_status fg_sort(fg_array* source, fg_array* to, fg_array* order, intptr_t n, c_bool descending)
     void fg_sort_back(fg_array* g, fg_array* order, fg_array* to, intptr_t n)
 
     ctypedef struct fg_picks:
         const intptr_t* places
-        intptr_t count, outer, n, inner, along_outer, along_inner
+        intptr_t count, outer, n, inner
     bint fg_places_join(intptr_t* places, intptr_t count, const void* numbers, int width, intptr_t step, intptr_t n,
                         bint more)
-    bint fg_places_along(intptr_t* places, const void* numbers, int width, intptr_t length, intptr_t outer, intptr_t n,
-                         intptr_t inner)
     bint fg_all_below(const void* numbers, int width, intptr_t count, intptr_t n)
     intptr_t fg_mask_count(const uint8_t* mask, intptr_t n)
     void fg_mask_places(intptr_t* places, intptr_t count, const uint8_t* mask)
+    ctypedef struct fg_along:
+        const int64_t* numbers
+        intptr_t outer, length, n, inner
+    c_bool fg_take_along(const fg_along* p, void* to, const void* source, int dtype)
+    c_bool fg_give_along(const fg_along* p, void* to, const void* source, int dtype)
     void fg_gather(const fg_picks*, char* into, const char* source, intptr_t itemsize)
     void fg_scatter_add(const fg_picks*, char* into, const char* source, const intptr_t* strides, int dtype)
 

@@ -7,7 +7,6 @@ cdef class Picks:
     cdef fg_array* places  # of the shape that the arrays have: numbers into the axes they index, taken as one
     cdef fg_array* like    # the shape of the array that is picked from
     cdef int axis, naxes   # which axes those are
-    cdef intptr_t along_outer, along_inner  # of `take_along_axis`: the lengths of the axes around its own
 
     def __dealloc__(self):
         fg_array_drop(self.places)
@@ -18,7 +17,6 @@ cdef class Picks:
         cdef int i
         p.places, p.count = <intptr_t*>self.places.data, self.places.size
         p.outer = p.n = p.inner = 1
-        p.along_outer, p.along_inner = self.along_outer, self.along_inner
         for i in range(self.like.ndim):
             if i < self.axis:
                 p.outer *= fg_shape(self.like)[i]
@@ -113,7 +111,7 @@ cdef Picks joined(fg_array* a, int axis, int naxes, list arrays, ndarray model):
     cdef int i
     cdef intptr_t count, number
     cdef intptr_t* n = fg_shape(a) + axis
-    picks.axis, picks.naxes, picks.along_outer, picks.along_inner = axis, naxes, 1, 1
+    picks.axis, picks.naxes = axis, naxes
     if is_mask(model):
         for i in range(naxes):
             if cnp.PyArray_DIMS(model)[i] != n[i]:
@@ -176,45 +174,6 @@ cdef object picked(Row row, Tensor x, fg_array* a, Picks picks):
         link_tensor(node, 0, x)
         came_from(out, node)
     return out
-
-
-cdef object take_along(Tensor x, Tensor indices, object axis):
-    """`take_along_axis`, recorded as an index of all axes."""
-    cdef fg_array* a = fg_array_keep(x.a)
-    cdef Picks picks
-    cdef intptr_t n, inner, outer
-    try:
-        if not a.flags & FG_CONTIGUOUS or not a.flags & FG_ALIGNED or a.size == 0 or type(axis) is not int:
-            return None
-        if a.dtype == FG_OTHER:
-            return None
-        if not has_places_along(indices.a, a, axis) or not lines_of(a, axis, &n, &inner):
-            return None
-        outer = a.size // (n * inner)
-        picks = Picks.__new__(Picks)
-        picks.axis, picks.naxes = 0, a.ndim
-        picks.along_outer, picks.along_inner = outer, inner
-        picks.places = new_array(a.ndim, fg_shape(indices.a), cnp.NPY_INTP, sizeof(intptr_t))
-        picks.like = like_of(a)
-        if not fg_places_along(<intptr_t*>picks.places.data, indices.a.data, indices.a.itemsize,
-                               indices.a.size // (outer * inner), outer, n, inner):
-            return None
-        return picked(GETITEM_ROW, x, a, picks)
-    finally:
-        fg_array_drop(a)
-
-
-cdef bint has_places_along(fg_array* p, fg_array* a, int axis) noexcept:
-    """Whether `p` has integers of 4 or 8 bytes, and but for the axis the shape of `a`."""
-    cdef int i
-    if p.dtype != cnp.NPY_INT and p.dtype != cnp.NPY_LONG and p.dtype != cnp.NPY_LONGLONG:
-        return False
-    if p.ndim != a.ndim or p.size == 0 or not p.flags & FG_CONTIGUOUS or not p.flags & FG_ALIGNED:
-        return False
-    for i in range(a.ndim):
-        if i != (axis if axis >= 0 else axis + a.ndim) and fg_shape(p)[i] != fg_shape(a)[i]:
-            return False
-    return True
 
 
 cdef fg_array* gathered(Picks picks, fg_array* a) except NULL:
@@ -316,4 +275,81 @@ cdef bint add_at(Picks picks, fg_array* into, fg_array* g) except *:
     else:
         fg_scatter_add(&p, into.data, g.data, strides, g.dtype)
     fg_array_drop(g)
+    return True
+
+
+# ---------------------------------------------------------------- along an axis
+
+cdef object take_along(Row row, tuple operands, dict options):
+    """`take_along_axis`, of numbers that have but for the axis the shape of what is picked from."""
+    cdef fg_array* parts[2]
+    cdef fg_along p
+    cdef Tensor out
+    parts[0], parts[1] = fg_array_keep((<Tensor>operands[0]).a), fg_array_keep((<Tensor>operands[1]).a)
+    try:
+        if not is_real(parts[0]) or not parts[0].flags & FG_CONTIGUOUS or not along_of(parts[1], parts[0], options, &p):
+            return None
+        out = new_tensor(new_array(parts[1].ndim, fg_shape(parts[1]), parts[0].dtype, parts[0].itemsize))
+        if not run_along(True, &p, out.a, parts[0]):
+            return None
+        record_arrays(row, operands, parts, out, options, True)
+        return out
+    finally:
+        fg_array_drop(parts[0])
+        fg_array_drop(parts[1])
+
+
+cdef bint along_of(fg_array* numbers, fg_array* like, dict options, fg_along* p) noexcept:
+    """False where the general path must serve."""
+    cdef int i, axis
+    axis = axis_of(options["axis"], like.ndim) if type(options["axis"]) is int else -1
+    if axis < 0 or numbers.ndim != like.ndim or numbers.size == 0 or like.size == 0:
+        return False
+    if numbers.itemsize != sizeof(int64_t) or numbers.dtype != cnp.NPY_LONG and numbers.dtype != cnp.NPY_LONGLONG:
+        return False
+    if not numbers.flags & FG_CONTIGUOUS or not numbers.flags & FG_ALIGNED:
+        return False
+    for i in range(like.ndim):
+        if i != axis and fg_shape(numbers)[i] != fg_shape(like)[i]:
+            return False
+    lines_of(like, options["axis"], &p.n, &p.inner)
+    p.numbers, p.length = <int64_t*>numbers.data, fg_shape(numbers)[axis]
+    p.outer = like.size // (p.n * p.inner)
+    return True
+
+
+cdef bint run_along(bint takes, fg_along* p, fg_array* to, fg_array* source) except? True:
+    """Pick, or give back; False where a number is out of bounds. Who calls keeps the numbers."""
+    cdef bint ok
+    if max(to.size, source.size) >= RELEASE_GIL:
+        hold_pair(to, source)
+        with nogil:
+            ok = (fg_take_along if takes else fg_give_along)(p, to.data, source.data, to.dtype)
+        fg_array_drop(to)
+        fg_array_drop(source)
+        return ok
+    return (fg_take_along if takes else fg_give_along)(p, to.data, source.data, to.dtype)
+
+
+cdef bint take_along_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """False where the general path must serve."""
+    cdef fg_array* like = node.saved[0] if node.saved[0] != NULL else g
+    cdef fg_array* numbers = node.saved[1]
+    cdef fg_array* dense
+    cdef fg_array* r = NULL
+    cdef fg_along p
+    if numbers == NULL or numbers.data == NULL or like.dtype != g.dtype \
+            or not along_of(numbers, like, node_options(node), &p) or not same_shape(g, numbers):
+        return False
+    dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    fg_array_keep(numbers)
+    try:
+        r = new_like(like)
+        if not run_along(False, &p, r, dense):
+            return False
+        send(run, node.n.edges[0], fg_array_keep(r))
+    finally:
+        fg_array_drop(numbers)
+        fg_array_drop(dense)
+        fg_array_drop(r)
     return True

@@ -45,6 +45,7 @@ cdef enum:
     CUMMIN
     PROD              # rows.pxi
     SORT              # sorts.pxi
+    MEDIAN
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
@@ -58,7 +59,8 @@ cdef dict SPECIAL = {
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
     "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
-    "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN, "prod": PROD, "sort": SORT,
+    "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN,
+    "prod": PROD, "sort": SORT, "median": MEDIAN,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -37,6 +37,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return scan(row, x, options)
     elif row.code == SORT:
         return sort(row, x, options)
+    elif row.code == MEDIAN:
+        return median(row, x, options)
     elif row.code == GETITEM:
         return getitem(row, x, options["index"])
     elif row.code == MATMUL:
@@ -56,7 +58,7 @@ cdef object apply_special(Row row, tuple operands, dict options):
     elif row.code == CLONE:
         return clone(row, x)
     elif row.code == TAKE_ALONG:
-        return take_along(x, <Tensor>operands[1], options["axis"])
+        return take_along(row, operands, options)
     elif row.code == CLASS_LOSS:
         return class_loss(row, x, <Tensor>operands[1], options)
     return None

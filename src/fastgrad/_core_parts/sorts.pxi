@@ -1,4 +1,5 @@
-# The direct path of sorting where a gradient is wanted: the order is found together with the values, and kept.
+# The direct path of sorting where a gradient is wanted, for which the order is found with the values and kept; and of
+# medians.
 
 cdef object sort(Row row, Tensor x, dict options):
     """None where NumPy should do it: where no gradient is wanted, which is faster, and where equal elements differ."""
@@ -134,4 +135,97 @@ cdef int run_sort_back(fg_array* g, fg_array* order, fg_array* to, intptr_t n) e
             fg_sort_back(g, order, to, n)
     else:
         fg_sort_back(g, order, to, n)
+    return 0
+
+
+# ---------------------------------------------------------------- medians
+
+cdef object median(Row row, Tensor x, dict options):
+    """None where NumPy should do it: of several axes, or where a line has a nan or a zero that is not like another."""
+    cdef fg_array* a = fg_array_keep(x.a)
+    cdef intptr_t n, inner
+    cdef bint wanted = fg_grad_enabled and wants_grad(x)
+    cdef Tensor out
+    cdef Tensor places = None
+    cdef Node node
+    cdef intptr_t[2] shape
+    try:
+        if not is_real(a) or not a.flags & FG_CONTIGUOUS or a.size == 0 or a.ndim == 0 \
+                or not lines_of(a, options["axis"], &n, &inner) or n >= TOO_LARGE:
+            return None
+        out = new_tensor(room_for_lines(a, options))
+        if wanted:
+            shape[0], shape[1] = out.a.size, 2
+            places = new_tensor(new_array(2, shape, cnp.NPY_INT32, 4))
+        if not run_median(a, out.a, places.a if wanted else NULL, n, inner):
+            return None
+        if wanted:
+            node = new_node(row, 1, 1)
+            node.options = options
+            save(node, 0, a)
+            extra_of(node).results = [places]
+            link_tensor(node, 0, x)
+            came_from(out, node)
+        return out
+    finally:
+        fg_array_drop(a)
+
+
+cdef fg_array* room_for_lines(fg_array* a, dict options) except NULL:
+    """An array with one element for each line of `a` along an axis."""
+    cdef intptr_t shape[FG_MAXDIMS]
+    cdef int axis = -1 if options["axis"] is None else axis_of(options["axis"], a.ndim)
+    cdef int i, ndim = 0
+    for i in range(a.ndim):
+        if axis >= 0 and i != axis or options["keepdims"]:
+            shape[ndim] = 1 if axis < 0 or i == axis else fg_shape(a)[i]
+            ndim += 1
+    return new_array(ndim, shape, a.dtype, a.itemsize)
+
+
+cdef bint run_median(fg_array* a, fg_array* to, fg_array* places, intptr_t n, intptr_t inner) except? True:
+    """False where there was something that is not plain."""
+    cdef fg_status status
+    cdef c_bool plain = False
+    if a.size >= RELEASE_GIL:
+        hold_pair(a, to)
+        with nogil:
+            status = fg_median(a, to, places, n, inner, &plain)
+        fg_array_drop(a)
+        fg_array_drop(to)
+    else:
+        status = fg_median(a, to, places, n, inner, &plain)
+    if status != FG_OK:
+        raise MemoryError
+    return plain
+
+
+cdef bint median_vjp(fg_run* run, Node node, fg_array* g) except? True:
+    """The cotangent given to the elements in the middle; False where their places were not kept."""
+    cdef fg_array* like = node.saved[0]
+    cdef fg_array* dense
+    cdef fg_array* r = NULL
+    cdef intptr_t n, inner
+    cdef Tensor places
+    if node.extra is None or node.extra.results is None or like == NULL or like.dtype != g.dtype:
+        return False
+    places = <Tensor>node.extra.results[0]
+    lines_of(like, node_options(node)["axis"], &n, &inner)
+    dense = fg_array_keep(g) if g.flags & FG_CONTIGUOUS else copy_of(g)
+    try:
+        r = new_like(like)
+        run_median_back(dense, places.a, r, n, inner)
+        send(run, node.n.edges[0], fg_array_keep(r))
+    finally:
+        fg_array_drop(dense)
+        fg_array_drop(r)
+    return True
+
+
+cdef int run_median_back(fg_array* g, fg_array* places, fg_array* to, intptr_t n, intptr_t inner) except -1:
+    if to.size >= RELEASE_GIL:
+        with nogil:
+            fg_median_back(g, places, to, n, inner)
+    else:
+        fg_median_back(g, places, to, n, inner)
     return 0
