@@ -122,6 +122,8 @@ void *fg_small_alloc(size_t bytes) {
         s->fresh += step;
     }
     s->live++;
+    const char *next = s->given_back ? s->given_back : s->fresh;
+    for (size_t at = 0; at < step; at += FG_LINE) fg_soon_line(next + at);
     if (!s->given_back && (size_t)(s->end - s->fresh) < step) delist(s);
     return block;
 }
