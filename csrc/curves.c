@@ -17,8 +17,13 @@
 #define H5(x, a, ...) (H4(x, __VA_ARGS__) * (x) + (a))
 #define H6(x, a, ...) (H5(x, __VA_ARGS__) * (x) + (a))
 #define H7(x, a, ...) (H6(x, __VA_ARGS__) * (x) + (a))
+#define P8(x, a, b, c, d, e, f, g, h) (H4((x) * (x), a, c, e, g) + (x) * H4((x) * (x), b, d, f, h))
 #define P10(x, a, b, c, d, e, f, g, h, i, j) (H5((x) * (x), a, c, e, g, i) + (x) * H5((x) * (x), b, d, f, h, j))
 #define P11(x, a, b, c, d, e, f, g, h, i, j, k) (H6((x) * (x), a, c, e, g, i, k) + (x) * H5((x) * (x), b, d, f, h, j))
+#define P16(x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) \
+    (P8((x) * (x), a, c, e, g, i, k, m, o) + (x) * P8((x) * (x), b, d, f, h, j, l, n, p))
+#define P20(x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t) \
+    (P10((x) * (x), a, c, e, g, i, k, m, o, q, s) + (x) * P10((x) * (x), b, d, f, h, j, l, n, p, r, t))
 #define P22(x, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, u, v) \
     (P11((x) * (x), a, c, e, g, i, k, m, o, q, s, u) + (x) * P11((x) * (x), b, d, f, h, j, l, n, p, r, t, v))
 
@@ -42,6 +47,8 @@
 #include "elementary.h"
 
 #include "gamma.h"
+
+#include "bessel.h"
 
 /* ---------------------------------------------------------------- loops -- */
 
@@ -84,6 +91,8 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(1, 1, erf)            \
     EACH(1, 1, erfc)           \
     EACH(1, 1, ndtr)           \
+    EACH(1, 1, logit)          \
+    EACH(2, 2, logit_pull)     \
     EACH(1, 1, gelu_terms)     \
     EACH(1, 1, relu)           \
     EACH(1, 1, hardswish)      \
@@ -111,10 +120,22 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(4, 3, huber_pull)
 
 /* Those of double precision alone: floats are made doubles, and the result a float. */
-#define WIDE_CURVES(EACH) \
-    EACH(1, 1, psi_terms) \
-    EACH(1, 1, trigamma)  \
-    EACH(1, 1, log_ndtr)  \
+#define WIDE_CURVES(EACH)  \
+    EACH(1, 1, bessel_i0)  \
+    EACH(1, 1, bessel_i0e) \
+    EACH(1, 1, bessel_i1)  \
+    EACH(1, 1, bessel_i1e) \
+    EACH(1, 1, i1_slope)   \
+    EACH(1, 1, i1e_slope)  \
+    EACH(1, 1, erfinv)     \
+    EACH(1, 1, gammaln)    \
+    EACH(1, 1, entr)       \
+    EACH(2, 2, xlogy)      \
+    EACH(1, 1, sinc)       \
+    EACH(1, 1, sinc_slope) \
+    EACH(1, 1, psi_terms)  \
+    EACH(1, 1, trigamma)   \
+    EACH(1, 1, log_ndtr)   \
     EACH(2, 2, log_ndtr_pull)
 
 #define BOTH(nin, arrays, name) LOOP_##nin##_##arrays(name, float) LOOP_##nin##_##arrays(name, double)

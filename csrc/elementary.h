@@ -69,17 +69,45 @@ static FG_INLINE REAL OF(expm1)(REAL x) {
     return x == 0 ? x : out; /* which has a sign */
 }
 
+/* (log((1 + s) / (1 - s)) / s - 2) / s**2, where z = s**2 */
+static FG_INLINE REAL OF(log_rest)(REAL z) {
+#if IS_DOUBLE
+    return P11(z, 0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113, 0.1818181989926796,
+               0.15384543917753157, 0.13335179661515853, 0.11734265179374936, 0.10845291032791676, 0.07491639460625749,
+               0.15631534707512781);
+#else
+    return H5(z, 0.6666666865348816f, 0.3999970555305481f, 0.28592365980148315f, 0.21706460416316986f,
+              0.2322492152452469f);
+#endif
+}
+
 static FG_INLINE REAL OF(log1p)(REAL x) {
     const REAL s = x / (2 + x), z = s * s, half = N(0.5, 0.5f) * x * x;
-#if IS_DOUBLE
-    const REAL rest = P11(z, 0.6666666666666666, 0.3999999999999952, 0.28571428571600266, 0.22222222198216113,
-                          0.1818181989926796, 0.15384543917753157, 0.13335179661515853, 0.11734265179374936,
-                          0.10845291032791676, 0.07491639460625749, 0.15631534707512781);
-#else
-    const REAL rest = H5(z, 0.6666666865348816f, 0.3999970555305481f, 0.28592365980148315f, 0.21706460416316986f,
-                         0.2322492152452469f);
-#endif
-    return x - (half - s * (half + z * rest));
+    return x - (half - s * (half + z * OF(log_rest)(z)));
+}
+
+/* The logarithm of a positive number of full precision. */
+static FG_INLINE REAL OF(log_of_full)(REAL x) {
+    BITS bits, exponent;
+    REAL k, m;
+    memcpy(&bits, &x, sizeof bits);
+    exponent = (bits >> N(52, 23)) | N(UINT64_C(0x4330000000000000), UINT32_C(0x4b000000)); /* on top of 2**52, 2**23 */
+    bits = (bits & N(UINT64_C(0x000fffffffffffff), UINT32_C(0x007fffff))) |
+           N(UINT64_C(0x3ff0000000000000), UINT32_C(0x3f800000));
+    memcpy(&k, &exponent, sizeof k);
+    memcpy(&m, &bits, sizeof m);
+    k -= N(0x1p52 + 1023, 0x1p23f + 127);
+    const bool large = m > N(1.4142135623730951, 1.4142135623730951f);
+    m = large ? N(0.5, 0.5f) * m : m;
+    k = large ? k + 1 : k;
+    return k * LN2_HIGH + (OF(log1p)(m - 1) + k * LN2_LOW);
+}
+
+static FG_INLINE REAL OF(log)(REAL x) {
+    const bool tiny = x < N(0x1p-1000, 0x1p-100f);
+    const REAL out =
+        OF(log_of_full)(tiny ? x * N(0x1p100, 0x1p30f) : x) - (tiny ? N(69.31471805599453, 20.79441541679836f) : 0);
+    return x > 0 ? (x < (REAL)INFINITY ? out : x) : x == 0 ? -(REAL)INFINITY : (REAL)NAN;
 }
 
 /* exp(factor * x * x) */
@@ -191,6 +219,18 @@ static FG_INLINE REAL OF(logistic_pull)(REAL t, REAL x, REAL y) {
 }
 
 static FG_INLINE REAL OF(share)(REAL t, REAL x, REAL y) { return t * OF(sigmoid)(x == y ? 0 : x - y); }
+
+/* Around 1/2 by log((1 + s) / (1 - s)), where that is 0. */
+static FG_INLINE REAL OF(logit)(REAL p) {
+    const REAL s = 2 * p - 1, z = s * s, out = OF(log)(p / (1 - p));
+    const REAL near = 2 * s + s * (z * OF(log_rest)(z));
+    return OF(magnitude)(s) < N(0.3333333333333333, 0.3333333333333333f) ? near : out;
+}
+
+static FG_INLINE REAL OF(logit_pull)(REAL t, REAL p) {
+    const REAL slope = t / (p * (1 - p));
+    return p >= 0 && p <= 1 ? slope : (REAL)NAN;
+}
 
 /* ---------------------------------------------------------------- lines with bends -- */
 

@@ -1,21 +1,5 @@
-/* gamma: the derivatives of log(gamma(x)), and the logarithm of the normal distribution, in double precision over
- * elementary.h; ops/_gamma.py says the same in NumPy, with the sources. */
-
-/* The logarithm of a positive number of full precision. */
-static FG_INLINE double log_of_double(double x) {
-    uint64_t bits, exponent;
-    double k, m;
-    memcpy(&bits, &x, sizeof bits);
-    exponent = (bits >> 52) | UINT64_C(0x4330000000000000);
-    bits = (bits & UINT64_C(0x000fffffffffffff)) | UINT64_C(0x3ff0000000000000);
-    memcpy(&k, &exponent, sizeof k);
-    memcpy(&m, &bits, sizeof m);
-    k -= 0x1p52 + 1023;
-    const bool large = m > 1.4142135623730951;
-    m = large ? 0.5 * m : m;
-    k = large ? k + 1 : k;
-    return k * 0.6931471803691238 + (log1p_of_double(m - 1) + k * 1.9082149292705877e-10);
-}
+/* gamma: log(gamma(x)) and its derivatives, the logarithm of the normal distribution, entropies, the inverse of erf and
+ * sinc, in double precision over elementary.h; ops/_gamma.py says the same in NumPy, with the sources. */
 
 /* x from its nearest integer. */
 static FG_INLINE double turn_of_double(double x) {
@@ -48,7 +32,7 @@ static FG_INLINE double psi_terms_of_double(double x) {
     const double q = 1 / y, w = q * q;
     const double rest = H7(w, 0.08333333333333333, -0.008333333333278545, 0.003968253911907783, -0.004166644813006459,
                            0.0075716885518819456, -0.020697932789646125, 0.06362043296372914);
-    const double out = (log_of_double(y) - (0.5 * q + w * rest)) - shift;
+    const double out = (log_of_full_of_double(y) - (0.5 * q + w * rest)) - shift;
     const double r = turn_of_double(x);
     const double reflected = out - 3.141592653589793 * cosine_of_half_turns(r) / sine_of_half_turns(r);
     const double value = low ? (r == 0 && x != 0 ? NAN : reflected) : out;
@@ -89,7 +73,8 @@ static FG_INLINE double log_ndtr_of_double(double x) {
     const double a = at_most_of_double(magnitude_of_double(x), 1e150),
                  e = exp_of_square_of_double(at_most_of_double(a, 40), -0.5);
     const double half = 0.5 * far_erfcx_of_double(a * 0.7071067811865476);
-    const double below = log_of_double(half) - 0.5 * a * magnitude_of_double(x), above = log1p_of_double(-(half * e));
+    const double below = log_of_full_of_double(half) - 0.5 * a * magnitude_of_double(x),
+                 above = log1p_of_double(-(half * e));
     const double value = x < 0 ? below : above;
     return x == x ? value : x;
 }
@@ -100,4 +85,96 @@ static FG_INLINE double log_ndtr_pull_of_double(double t, double x) {
     const double above = x < 0 ? 0.7978845608028654 : 0.3989422804014327 * e,
                  below = x < 0 ? whole : 1 - 0.5 * whole * e;
     return t * (above / below);
+}
+
+static FG_INLINE double gammaln_of_double(double x) {
+    const double z = x < 0 ? 1 - x : x;
+    /* z is moved to between 1.5 and 2.5, by the logarithm of what that multiplies the function with */
+    double t = z, product = 1;
+#define DOWN                                         \
+    product = t > 2.5 ? product * (t - 1) : product; \
+    t = t > 2.5 ? t - 1 : t;
+    DOWN DOWN DOWN DOWN DOWN DOWN
+#undef DOWN
+        const bool below = z < 0.5,
+                   low = z < 1.5, far = z >= 8;
+    const double d = below ? z : low ? z - 1 : t - 2;
+    const double near_log = log_of_double(far ? z : below ? z * (z + 1) : low ? z : product);
+    const double near =
+        (low ? -near_log : near_log) +
+        d * P20(d, 0.42278433509846713, 0.3224670334241132, -0.06735230105319814, 0.02058080842778457,
+                -0.0073855510286681535, 0.002890510330738737, -0.0011927539120010226, 0.0005096695248853096,
+                -0.00022315475074520367, 9.945750909889392e-05, -4.4926351103833334e-05, 2.050726741605779e-05,
+                -9.438458716242811e-06, 4.374374916915131e-06, -2.0449201467015115e-06, 9.578663334114758e-07,
+                -4.303558760359961e-07, 2.0304806751615227e-07, -1.3412819758517287e-07, 6.379047507619774e-08);
+    const double q = 1 / z, w = q * q;
+    const double series =
+        q * H7(w, 0.08333333333333333, -0.002777777777773988, 0.0007936507897524059, -0.0005952365845057049,
+               0.0008414700852503147, -0.001890382993887715, 0.005065905360156132);
+    const double out = far ? (z - 0.5) * (near_log - 1) + (0.4189385332046727 + series) : near;
+    const double s = magnitude_of_double(sine_of_half_turns(turn_of_double(x)));
+    const double reflected = (1.1447298858494002 - log_of_double(s)) - out;
+    return x - x == 0 ? (x < 0 ? reflected : out) : x;
+}
+
+static FG_INLINE double entr_of_double(double x) {
+    const double inside = -x * log_of_double(x);
+    return x > 0 ? inside : x == 0 ? 0 : x < 0 ? -(double)INFINITY : x;
+}
+
+static FG_INLINE double xlogy_of_double(double x, double y) {
+    const double out = x * log_of_double(y);
+    return x == 0 && y == y ? 0 : out;
+}
+
+static FG_INLINE double erfinv_of_double(double y) {
+    const double a = magnitude_of_double(y), z = a * a, s = sqrt(-log_of_double(1 - a));
+    const double near =
+        P22(z, 0.886226925452758, 0.23201366653466982, 0.12755617530122543, 0.086552129736501, 0.06495958811472576,
+            0.05173236670161177, 0.042810239103899334, 0.03692221991203734, 0.025919141509766958, 0.08302326877978142,
+            -0.378931461944417, 2.3341490408373975, -10.380275985756787, 36.963260459807096, -103.52254904325153,
+            227.72809231935207, -388.4632874508949, 503.93497129519943, -480.7344890993795, 318.54453797156015,
+            -131.2599666484692, 25.480000442399778);
+    const double u = s - 2, v = s - 4.4;
+    const double middle =
+        P22(u, 0.8340941580292482, 0.10772943257089954, -0.053417559290416194, 0.023130987882722616,
+            -0.008989451681957382, 0.003107999129928185, -0.0009090671624079118, 0.00018598242444894134,
+            7.160965719809082e-06, -3.600170321876239e-05, 2.6171170659002267e-05, -1.3890806868104808e-05,
+            6.1635820820151566e-06, -2.3327485714132104e-06, 7.188279384856219e-07, -1.4057362135485948e-07,
+            -2.2187600897020744e-08, 4.2109355892072436e-08, -2.7966629910239068e-08, 1.6717254187259776e-08,
+            -9.35125859819631e-09, 2.7168475021166197e-09);
+    const double far =
+        P22(v, 0.946237660728811, 0.018730632992378808, -0.005104437535299694, 0.0012595054244254522,
+            -0.00029358171876523755, 6.577938524226895e-05, -1.4284250702612267e-05, 3.0181084232760236e-06,
+            -6.213430234768426e-07, 1.2457892954075364e-07, -2.427067320220466e-08, 4.5731099620573355e-09,
+            -8.261585655593134e-10, 1.4115272706661872e-10, -2.2347027595904705e-11, 2.9481521394407694e-12,
+            -1.3517636676839545e-13, -3.895867893503166e-14, -4.994380049124695e-15, -4.1673667242147666e-15,
+            5.9991924565572366e-15, -1.2751468856343568e-15);
+    const double tail = s * (s < 2.75 ? middle : far), out = a < 0.75 ? a * near : tail;
+    return copysign(a < 1 ? out : a == 1 ? (double)INFINITY : (double)NAN, y);
+}
+
+/* The distance from the nearest integer, and 1 or -1 as that is even or odd; exact. */
+static FG_INLINE double turn_and_sign_of_double(double x, double *sign) {
+    const double a = at_most_of_double(magnitude_of_double(x), 0x1p51), k = (a + 0x1.8p52) - 0x1.8p52, half = 0.5 * k;
+    *sign = (half + 0x1.8p52) - 0x1.8p52 == half ? 1 : -1;
+    return a - k;
+}
+
+static FG_INLINE double sinc_of_double(double x) {
+    double sign;
+    const double a = magnitude_of_double(x), r = turn_and_sign_of_double(x, &sign), s = sine_of_half_turns(r);
+    const double near = s / (3.141592653589793 * r), far = sign * s / (3.141592653589793 * a);
+    const double out = a < 0.5 ? (a == 0 ? 1 : near) : far;
+    return x - x == 0 ? out : (double)NAN;
+}
+
+static FG_INLINE double sinc_slope_of_double(double x) {
+    double sign;
+    const double z = x * x, r = turn_and_sign_of_double(x, &sign);
+    const double near = x * P10(z, -3.289868133696453, 3.2469697011334144, -1.1445109447325053, 0.2091827825412377,
+                                -0.023460810354539806, 0.0017811455160974931, -9.766222875798651e-05,
+                                4.049933734208371e-06, -1.3143672994294557e-07, 3.3421810520298914e-09);
+    const double far = (sign * cosine_of_half_turns(r) - sinc_of_double(x)) / x;
+    return x - x == 0 ? (z < 0.25 ? near : far) : (double)NAN;
 }

@@ -7,7 +7,7 @@ import pytest
 from samples import NEEDS_CORE, core, same_bits
 
 import fastgrad as fg
-from fastgrad.ops import TABLE, _elementary, _gamma, load_all
+from fastgrad.ops import TABLE, _bessel, _elementary, _gamma, load_all
 from fastgrad.ops._row import LOOPS
 
 load_all()
@@ -16,7 +16,8 @@ L = np.longdouble
 
 
 def numpy_form(name):
-    return getattr(_elementary, name, None) or _gamma.through_double(getattr(_gamma, name))
+    wide = getattr(_bessel, name, None) or getattr(_gamma, name, None)
+    return _gamma.through_double(wide) if wide else getattr(_elementary, name)
 
 
 def points(dtype):
@@ -131,3 +132,76 @@ def test_powers_of_negative_numbers_are_numpys_but_for_the_last_bit(dtype):
         np.testing.assert_array_equal(
             found[..., ::-1], fg.power(x[..., ::-1], y[..., ::-1] if np.ndim(y) else y).numpy()
         )
+
+
+def _near_zero(rng):
+    return rng.uniform(-1, 1, 200) * 10.0 ** -rng.uniform(0, 12, 200)
+
+
+# The function, where it is looked at, and how many units in the last place SciPy's or libm's and it may differ.
+NUMBERS = np.random.default_rng(4)
+SPECIAL = {
+    "i0": (NUMBERS.uniform(-80, 80, 4000), 12),
+    "i0e": (NUMBERS.uniform(-1000, 1000, 4000), 12),
+    "i1": (np.append(NUMBERS.uniform(-80, 80, 4000), _near_zero(NUMBERS)), 12),
+    "i1e": (NUMBERS.uniform(-1000, 1000, 4000), 12),
+    "logit": (np.append(NUMBERS.uniform(0, 1, 4000), 0.5 + 0.5 * _near_zero(NUMBERS)), 4),
+    "erfinv": (np.append(NUMBERS.uniform(-1, 1, 4000), 1 - abs(_near_zero(NUMBERS))), 20),
+    "gammaln": (NUMBERS.uniform(2.5, 1000, 4000), 12),
+    "entr": (NUMBERS.exponential(2, 4000), 4),
+}
+EDGES = [0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 0.5, 3.0, np.inf, -np.inf, np.nan]
+
+
+@pytest.mark.parametrize("name", SPECIAL)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_special_functions_are_scipys_but_for_a_few_units(name, dtype):
+    special = pytest.importorskip("scipy.special")
+    x, units = SPECIAL[name]
+    x = x.astype(dtype)
+    expected, found = getattr(special, name)(x.astype(float)), getattr(fg.special, name)(x).numpy()
+    assert found.dtype == dtype
+    with np.errstate(all="ignore"):
+        off = abs(found - expected) / np.spacing(abs(expected).astype(dtype))
+    assert off[np.isfinite(expected) & (expected != 0)].max() < units
+    edges = np.array([e for e in EDGES if not (name in ("i0", "i1") and np.isinf(e))], dtype)  # where SciPy's is nan
+    with np.errstate(all="ignore"):
+        np.testing.assert_allclose(
+            getattr(fg.special, name)(edges).numpy(), getattr(special, name)(edges), 10 * np.finfo(dtype).eps
+        )
+
+
+def test_special_functions_by_known_values():
+    special = fg.special
+    np.testing.assert_allclose(special.i0([712.0]).numpy(), [2.4684110577628e307], 1e-12)
+    np.testing.assert_array_equal(special.i1([np.inf, -np.inf, 0.0]).numpy(), [np.inf, -np.inf, 0.0])
+    np.testing.assert_array_equal(
+        special.gammaln([1.0, 2.0, 0.0, -3.0, np.inf]).numpy(), [0, 0, np.inf, np.inf, np.inf]
+    )
+    np.testing.assert_allclose(special.gammaln([1e-310, 1 + 1e-10]).numpy(), [713.801378828154, -5.772156648e-11], 1e-7)
+    np.testing.assert_allclose(
+        special.gammaln([-0.5, -2.5, -100.3]).numpy(), [math.lgamma(v) for v in (-0.5, -2.5, -100.3)]
+    )
+    np.testing.assert_array_equal(special.xlogy([0.0, 0.0, 1.0], [0.0, -1.0, 0.0]).numpy(), [0.0, 0.0, -np.inf])
+    np.testing.assert_array_equal(fg.sinc([0.0, 1.0, -7.0, 1e300]).numpy(), [1.0, 0.0, 0.0, 0.0])
+    assert np.isnan(special.xlogy([0.0], [np.nan]).numpy()) and np.isnan(fg.sinc([np.inf]).numpy())
+    x = np.linspace(-3, 3, 601)
+    np.testing.assert_allclose(fg.sinc(x).numpy(), np.sinc(x), 1e-12, 1e-16)
+
+
+@pytest.mark.parametrize("name", ["i0", "i0e", "i1", "i1e", "logit", "erfinv", "gammaln", "sinc"])
+def test_slopes_of_special_functions(name):
+    """First and second derivative against differences, on both sides of the bends of the formulas."""
+    f = getattr(fg.special, name, None) or getattr(fg, name)
+    points = {"logit": [0.1, 0.34, 0.5, 0.9], "erfinv": [-0.9, 0.1, 0.76, 0.999], "gammaln": [-1.3, 0.3, 1.2, 5.0, 9.0]}
+    x = np.array(points.get(name, [-9.0, -7.0, -0.3, 1e-3, 0.45, 0.55, 1.7, 7.9, 8.1]))
+
+    def slope(v):
+        return fg.func.grad(lambda t: fg.sum(f(t)))(fg.asarray(v))
+
+    h = 1e-5 * np.minimum(abs(x), abs(1 - abs(x)) if name in ("logit", "erfinv") else 1)
+    first = slope(x).numpy()
+    second = fg.func.grad(lambda t: fg.sum(fg.func.grad(lambda u: fg.sum(f(u)))(t)))(fg.asarray(x)).numpy()
+    difference = (f(fg.asarray(x + h)).numpy() - f(fg.asarray(x - h)).numpy()) / (2 * h)
+    np.testing.assert_allclose(first, difference, 1e-5, 1e-6)
+    np.testing.assert_allclose(second, (slope(x + h).numpy() - slope(x - h).numpy()) / (2 * h), 1e-5, 1e-5)

@@ -137,6 +137,26 @@ def _log1p(x):
     return x - (half - s * (half + z * _polynomial(_numbers(x).log1p, z)))
 
 
+def _log_of_full(x):
+    """The logarithm of positive numbers of full precision."""
+    n = _numbers(x)
+    m, k = np.frexp(x)
+    m, k = 2 * m, (k - 1).astype(x.dtype)
+    large = m > x.dtype.type(1.4142135623730951)
+    m, k = np.where(large, 0.5 * m, m), np.where(large, k + 1, k)
+    return k * n.ln2_high + (_log1p(m - 1) + k * n.ln2_low)
+
+
+def _log(x):
+    real = x.dtype.type
+    single = real is np.float32
+    least, scale, low = (2.0**-100, 2.0**30, 20.79441541679836) if single else (2.0**-1000, 2.0**100, 69.31471805599453)
+    tiny = x < least
+    out = _log_of_full(np.where(tiny, x * real(scale), x)) - _select(tiny, real(low), real(0))
+    special = np.where(x > 0, x, _select(x == 0, real(-np.inf), real(np.nan)))
+    return np.where((x > 0) & (x < np.inf), out, special)
+
+
 def _exp_of_square(x, factor):
     """exp(factor * x * x), where the factor is -1 or -0.5; x*x as a sum of two numbers, exactly."""
     n = _numbers(x)
@@ -250,6 +270,17 @@ def logistic_pull(t, x, y):
 
 def share(t, x, y):
     return t * sigmoid(_select(x == y, 0, x - y))
+
+
+def logit(p):
+    """Around 1/2 by log((1 + s) / (1 - s)), where that is 0."""
+    s = 2 * p - 1
+    near = 2 * s + s * (s * s * _polynomial(_numbers(p).log1p, s * s))
+    return np.where(np.abs(s) < p.dtype.type(1 / 3), near, _log(p / (1 - p)))
+
+
+def logit_pull(t, p):
+    return np.where((p >= 0) & (p <= 1), t / (p * (1 - p)), p.dtype.type(np.nan))
 
 
 def relu(x):

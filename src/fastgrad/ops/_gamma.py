@@ -1,6 +1,6 @@
 """What csrc/gamma.h computes, in NumPy, operation for operation (see `_elementary`): in double precision alone.
 
-The derivatives of log(gamma(x)) are summed up to where the asymptotic series hold, and reflected below 0 (Abramowitz and
+log(gamma(x)) is a polynomial from 1.5 to 2.5 and moved there up to 8, above by Stirling's series. Its derivatives are summed up to where the asymptotic series hold, and reflected below 0 (Abramowitz and
 Stegun, 6.3.6 to 6.3.18 and 6.4.6 to 6.4.12); the polynomials are Chebyshev interpolants of what those leave.
 """
 
@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ._elementary import _at_least, _at_most, _erfcx, _exp_of_square, _log1p, _polynomial
+from ._elementary import _at_least, _at_most, _erfcx, _exp_of_square, _log, _log1p, _log_of_full, _polynomial
 
 _SINE = (3.141592653589793, -5.167712780049969, 2.5501640398773007, -0.5992645293189447, 0.0821458865731029,
          -0.007370430505916944, 0.00046629981618983934, -2.190349707462591e-05, 7.697826768223186e-07, 0.0)  # fmt: skip
@@ -20,16 +20,49 @@ _PSI = (0.08333333333333333, -0.008333333333278545, 0.003968253911907783, -0.004
         -0.020697932789646125, 0.06362043296372914)  # fmt: skip
 _TRIGAMMA = (0.16666666666666652, -0.03333333333249149, 0.023809522943188756, -0.03333299690971581, 0.0756947967251632,
              -0.24699657306551928, 0.8586715717721535)  # fmt: skip
+# fmt: off
+_GAMMALN = (
+    0.42278433509846713, 0.3224670334241132, -0.06735230105319814, 0.02058080842778457, -0.0073855510286681535,
+    0.002890510330738737, -0.0011927539120010226, 0.0005096695248853096, -0.00022315475074520367,
+    9.945750909889392e-05, -4.4926351103833334e-05, 2.050726741605779e-05, -9.438458716242811e-06,
+    4.374374916915131e-06, -2.0449201467015115e-06, 9.578663334114758e-07, -4.303558760359961e-07,
+    2.0304806751615227e-07, -1.3412819758517287e-07, 6.379047507619774e-08,
+)  # of log(gamma(2 + d)) / d
+_STIRLING = (
+    0.08333333333333333, -0.002777777777773988, 0.0007936507897524059, -0.0005952365845057049,
+    0.0008414700852503147, -0.001890382993887715, 0.005065905360156132,
+)
+_ERFINV_NEAR = (
+    0.886226925452758, 0.23201366653466982, 0.12755617530122543, 0.086552129736501, 0.06495958811472576,
+    0.05173236670161177, 0.042810239103899334, 0.03692221991203734, 0.025919141509766958, 0.08302326877978142,
+    -0.378931461944417, 2.3341490408373975, -10.380275985756787, 36.963260459807096, -103.52254904325153,
+    227.72809231935207, -388.4632874508949, 503.93497129519943, -480.7344890993795, 318.54453797156015,
+    -131.2599666484692, 25.480000442399778,
+)  # of erfinv(y) / y, by y*y
+_ERFINV_MIDDLE = (
+    0.8340941580292482, 0.10772943257089954, -0.053417559290416194, 0.023130987882722616, -0.008989451681957382,
+    0.003107999129928185, -0.0009090671624079118, 0.00018598242444894134, 7.160965719809082e-06,
+    -3.600170321876239e-05, 2.6171170659002267e-05, -1.3890806868104808e-05, 6.1635820820151566e-06,
+    -2.3327485714132104e-06, 7.188279384856219e-07, -1.4057362135485948e-07, -2.2187600897020744e-08,
+    4.2109355892072436e-08, -2.7966629910239068e-08, 1.6717254187259776e-08, -9.35125859819631e-09,
+    2.7168475021166197e-09,
+)  # of erfinv(y) / s, by s - 2, where s = sqrt(-log(1 - y))
+_ERFINV_FAR = (
+    0.946237660728811, 0.018730632992378808, -0.005104437535299694, 0.0012595054244254522, -0.00029358171876523755,
+    6.577938524226895e-05, -1.4284250702612267e-05, 3.0181084232760236e-06, -6.213430234768426e-07,
+    1.2457892954075364e-07, -2.427067320220466e-08, 4.5731099620573355e-09, -8.261585655593134e-10,
+    1.4115272706661872e-10, -2.2347027595904705e-11, 2.9481521394407694e-12, -1.3517636676839545e-13,
+    -3.895867893503166e-14, -4.994380049124695e-15, -4.1673667242147666e-15, 5.9991924565572366e-15,
+    -1.2751468856343568e-15,
+)  # by s - 4.4
+#: The derivative of sinc(x) by x, as a polynomial of x*x, for x to 0.5.
+SINC_SLOPE = (
+    -3.289868133696453, 3.2469697011334144, -1.1445109447325053, 0.2091827825412377, -0.023460810354539806,
+    0.0017811455160974931, -9.766222875798651e-05, 4.049933734208371e-06, -1.3143672994294557e-07,
+    3.3421810520298914e-09,
+)
+# fmt: on
 _SQRT_HALF = math.sqrt(0.5)
-
-
-def _log(x):
-    """The logarithm of positive numbers of full precision."""
-    m, k = np.frexp(x)
-    m, k = 2 * m, k - 1.0
-    large = m > 1.4142135623730951
-    m, k = np.where(large, 0.5 * m, m), np.where(large, k + 1, k)
-    return k * 0.6931471803691238 + (_log1p(m - 1) + k * 1.9082149292705877e-10)
 
 
 def _turn(x):
@@ -70,7 +103,7 @@ def psi_terms(x):
     shift = np.where(small, _sum_of_four(*fractions), 0.0)
     q = 1 / y
     w = q * q
-    out = (_log(y) - (0.5 * q + w * _series(_PSI, w))) - shift
+    out = (_log_of_full(y) - (0.5 * q + w * _series(_PSI, w))) - shift
     r = _turn(x)
     reflected = out - 3.141592653589793 * _polynomial(_COSINE, r * r) / _sine_of_half_turns(r)
     value = np.where(low, np.where((r == 0) & (x != 0), np.nan, reflected), out)
@@ -101,7 +134,7 @@ def log_ndtr(x):
     size = np.abs(x)
     a = _at_most(size, 1e150)
     half = 0.5 * _far_erfcx(a * _SQRT_HALF)
-    below = _log(half) - 0.5 * a * size
+    below = _log_of_full(half) - 0.5 * a * size
     above = _log1p(-(half * _exp_of_square(_at_most(a, 40.0), -0.5)))
     return np.where(x == x, np.where(x < 0, below, above), x)
 
@@ -112,6 +145,60 @@ def log_ndtr_pull(t, x):
     whole = _far_erfcx(a * _SQRT_HALF)
     above = np.where(x < 0, 0.7978845608028654, 0.3989422804014327 * e)
     return t * (above / np.where(x < 0, whole, 1 - 0.5 * whole * e))
+
+
+def gammaln(x):
+    z = np.where(x < 0, 1 - x, x)
+    t, product = z, np.ones_like(z)
+    for _ in range(6):
+        above = t > 2.5
+        product, t = np.where(above, product * (t - 1), product), np.where(above, t - 1, t)
+    below, low, far = z < 0.5, z < 1.5, z >= 8
+    d = np.where(below, z, np.where(low, z - 1, t - 2))
+    log = _log(np.where(far, z, np.where(below, z * (z + 1), np.where(low, z, product))))
+    near = np.where(low, -log, log) + d * _polynomial(_GAMMALN, d)
+    q = 1 / z
+    out = np.where(far, (z - 0.5) * (log - 1) + (0.4189385332046727 + q * _series(_STIRLING, q * q)), near)
+    reflected = (1.1447298858494002 - _log(np.abs(_sine_of_half_turns(_turn(x))))) - out
+    return np.where(x - x == 0, np.where(x < 0, reflected, out), x)
+
+
+def entr(x):
+    return np.where(x > 0, -x * _log(x), np.where(x == 0, 0.0, np.where(x < 0, -np.inf, x)))
+
+
+def xlogy(x, y):
+    return np.where((x == 0) & (y == y), 0.0, x * _log(y))
+
+
+def erfinv(y):
+    a = np.abs(y)
+    z, s = a * a, np.sqrt(-_log(1 - a))
+    tail = s * np.where(s < 2.75, _polynomial(_ERFINV_MIDDLE, s - 2), _polynomial(_ERFINV_FAR, s - 4.4))
+    out = np.where(a < 0.75, a * _polynomial(_ERFINV_NEAR, z), tail)
+    return np.copysign(np.where(a < 1, out, np.where(a == 1, np.inf, np.nan)), y)
+
+
+def _turn_and_sign(x):
+    """The distance from the nearest integer, and 1 or -1 as that is even or odd; exact."""
+    a = _at_most(np.abs(x), 2.0**51)
+    k = np.rint(a)
+    return a - k, np.where(np.rint(0.5 * k) == 0.5 * k, 1.0, -1.0)
+
+
+def sinc(x):
+    a = np.abs(x)
+    r, sign = _turn_and_sign(x)
+    s = _sine_of_half_turns(r)
+    near, far = s / (3.141592653589793 * r), sign * s / (3.141592653589793 * a)
+    return np.where(x - x == 0, np.where(a < 0.5, np.where(a == 0, 1.0, near), far), np.nan)
+
+
+def sinc_slope(x):
+    r, sign = _turn_and_sign(x)
+    z = x * x
+    far = (sign * _polynomial(_COSINE, r * r) - sinc(x)) / x
+    return np.where(x - x == 0, np.where(z < 0.25, x * _polynomial(SINC_SLOPE, z), far), np.nan)
 
 
 def through_double(function):

@@ -11,10 +11,12 @@ from functools import partial
 
 import numpy as np
 
-from . import _scipy
+from . import _bessel, _scipy
 from ._doc import describe
 from ._doc import doc as _doc
-from ._row import case
+from ._elementary import curve
+from ._gamma import through_double
+from ._row import case, register
 from ._scipy import by as _by
 from ._scipy import defined as _defined
 from ._scipy import elementwise as _op
@@ -24,6 +26,7 @@ from ._scipy import structural as _structural
 from ._scipy import whole as _whole
 from .elementwise import conj, cos, cosh, erf, exp, imag, log, maximum, real, sign, sin, sqrt, where
 
+_own = partial(register, module=_scipy.MODULE)
 describe({
     "lambertw.k": ("int", "Which branch."),
     "lambertw.tol": ("float", "How near to the solution."),
@@ -43,6 +46,18 @@ _ORDERS = np.array([0, 1, 2])
 
 def _lambertw(z, k, tol):
     return _scipy.ufunc("_lambertw")(z, k, tol)
+
+
+def _i0e_of_numpy(x):
+    return np.exp(-np.abs(x)) * np.i0(x)
+
+
+def _i1_slope(x):
+    return 0.5 * (i0.fn(x) + _scipy.ufunc("iv")(2, x))
+
+
+def _i1e_slope(x):
+    return 0.5 * (i0e.fn(x) + _scipy.ufunc("ive")(2, x))
 
 
 # ---------------------------------------------------------------- formulas
@@ -74,10 +89,11 @@ def _spherical(row, below, above):
     return None, _defined(formula)
 
 
-def _i1e_dx(g, out, x):
-    """By the neighbours where x may be 0, and without the order 2 where x may be so large that SciPy has none."""
+def _i1e_slope_dx(g, out, x):
+    """By the neighbours where x may be 0, and without the order 3 where x may be so large that SciPy has none."""
     near, safe = abs(x) < 1, where(abs(x) < 1, 1.0, x)
-    inner = where(near, 0.5 * (i0e(x) + ive(2, where(near, x, 0.0))), i0e(x) - out / safe)
+    far = i1e(x) * (1 + 1 / (safe * safe)) - out / safe
+    inner = where(near, 0.25 * (3 * i1e(x) + ive(3, where(near, x, 0.0))), far)
     return g * (inner - sign(x) * out)
 
 
@@ -198,17 +214,29 @@ y0 = _op("y0", "x", vjp=lambda g, out, x: -g * y1(x), near=_POSITIVE,
 y1 = _op("y1", "x", vjp=lambda g, out, x: g * (y0(x) - out / x), near=_POSITIVE,
          doc=_doc("Bessel function of the second kind, of order 1.", "special.y1([1., 2.])",
                   "tensor([-0.78121282, -0.10703243])"))
-i0 = _op("bessel_i0", "x", ufunc="i0", vjp=lambda g, out, x: g * i1(x), fallback=_plain(np.i0),
+i0 = _own("bessel_i0", _scipy.curve("i0", through_double(_bessel.bessel_i0), _plain(np.i0)), "x", loop="bessel_i0",
+          vjp=lambda g, out, x: g * i1(x),
          doc=_doc("Modified Bessel function of the first kind, of order 0.", "special.i0([0., 1.])",
-                  "tensor([1.        , 1.26606588])"))
-i0e = _op("i0e", "x", vjp=lambda g, out, x: g * (i1e(x) - sign(x) * out),
-          fallback=_plain(lambda x: np.exp(-np.abs(x)) * np.i0(x)),
-          doc=_doc("exp(-abs(x)) * i0(x).", "special.i0e([0., 1.])", "tensor([1.        , 0.46575961])"))
-i1 = _op("i1", "x", vjp=lambda g, out, x: g * (0.5 * (i0(x) + iv(2, x))),
+                  "tensor([1.        , 1.26606588])",
+                  "Within 6 units in the last place."))
+i0e = _own("i0e", _scipy.curve("i0e", through_double(_bessel.bessel_i0e), _plain(_i0e_of_numpy)),
+           "x", loop="bessel_i0e", vjp=lambda g, out, x: g * (i1e(x) - sign(x) * out),
+          doc=_doc("exp(-abs(x)) * i0(x).", "special.i0e([0., 1.])", "tensor([1.        , 0.46575961])",
+                   "Within 6 units in the last place."))
+i1_slope = register("i1_slope", curve(through_double(_bessel.i1_slope), _i1_slope), "x",
+                    vjp=lambda g, out, x: g * (0.25 * (3 * i1(x) + iv(3, x))), loop="i1_slope",
+                    doc="The derivative of i1.")
+i1e_slope = register("i1e_slope", curve(through_double(_bessel.i1e_slope), _i1e_slope), "x",
+                     vjp=_i1e_slope_dx, loop="i1e_slope", doc="exp(-abs(x)) times the derivative of i1.")
+i1 = _own("i1", _scipy.curve("i1", through_double(_bessel.bessel_i1)), "x", loop="bessel_i1",
+          vjp=lambda g, out, x: g * i1_slope(x),
          doc=_doc("Modified Bessel function of the first kind, of order 1.", "special.i1([0., 1.])",
-                  "tensor([0.       , 0.5651591])"))
-i1e = _op("i1e", "x", vjp=_i1e_dx,
-          doc=_doc("exp(-abs(x)) * i1(x).", "special.i1e([0., 1.])", "tensor([0.        , 0.20791042])"))
+                  "tensor([0.       , 0.5651591])",
+                  "Within 6 units in the last place."))
+i1e = _own("i1e", _scipy.curve("i1e", through_double(_bessel.bessel_i1e)), "x", loop="bessel_i1e",
+           vjp=lambda g, out, x: g * (i1e_slope(x) - sign(x) * out),
+          doc=_doc("exp(-abs(x)) * i1(x).", "special.i1e([0., 1.])", "tensor([0.        , 0.20791042])",
+                   "Within 6 units in the last place."))
 k0 = _op("k0", "x", vjp=lambda g, out, x: -g * k1(x), near=_POSITIVE,
          doc=_doc("Modified Bessel function of the second kind, of order 0.", "special.k0([1., 2.])",
                   "tensor([0.42102444, 0.11389387])"))

@@ -12,9 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import _gamma
 from ._batch import past, ranked
 from ._doc import describe
 from ._doc import doc as _doc
+from ._elementary import curve
+from ._gamma import SINC_SLOPE, through_double
 from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import (
@@ -24,7 +27,6 @@ from .elementwise import (
     _no_slope,
     abs,
     arctan2,
-    cos,
     exp,
     imag,
     isfinite,
@@ -33,7 +35,6 @@ from .elementwise import (
     real,
     rint,
     share,
-    sin,
     where,
 )  # fmt: skip
 from .reductions import all, sum
@@ -104,19 +105,23 @@ def _logaddexp2_dy(g, out, x, y):
     return share(g, y * LN2, x * LN2)
 
 
-_SINC = [-1 / 3, 1 / 30, -1 / 840, 1 / 45360, -1 / 3991680, 1 / 518918400]  # of cos(t)/t - sin(t)/t**2, by odd powers
+def _other_sinc_slope(x):
+    near = np.abs(x) < 0.1
+    z, far = np.where(near, x * x, 0), np.where(near, 1, x)
+    series = np.zeros_like(z)
+    for c in reversed(SINC_SLOPE):
+        series = series * z + z.dtype.type(c)
+    return np.where(near, x * series, (np.cos(np.pi * far) - np.sinc(far)) / far)
 
 
-def _sinc_dx(g, out, x):
-    """cos(t)/t - sin(t)/t**2 for t = pi*x; near 0, where these cancel, its series."""
+def _sinc_slope_dx(g, out, x):
+    """By the equation that sinc solves; near 0, where that cancels, the derivative of the slope's polynomial."""
     near = abs(x) < 0.1
-    t = math.pi * where(near, x, 0.0)
-    series = _SINC[-1]
-    for term in reversed(_SINC[:-1]):
-        series = series * (t * t) + term
-    far = math.pi * where(near, 1.0, x)
-    slope = where(near, series * t, (cos(far) - sin(far) / far) / far)
-    return g * (math.pi * slope)
+    z, far = where(near, x * x, 0.0), where(near, 1.0, x)
+    series = 0.0
+    for j, c in reversed(list(enumerate(SINC_SLOPE))):
+        series = series * z + (2 * j + 1) * c
+    return g * where(near, series, -(math.pi**2 * sinc(far) + 2 * sinc_slope(far) / far))
 
 
 #: Angles for the mean of exp(x * cos(t)) over half a circle: as good as exact for abs(x) < 800.
@@ -297,10 +302,13 @@ rad2deg     = _op("rad2deg",     np.rad2deg,     "x", vjp=lambda g, out, x: g * 
                   doc=_doc("Radians as degrees.", "rad2deg([0., 1.])", "tensor([ 0.        , 57.29577951])"))
 deg2rad     = _op("deg2rad",     np.deg2rad,     "x", vjp=lambda g, out, x: g * DEGREE,
                   doc=_doc("Degrees as radians.", "deg2rad([0., 180.])", "tensor([0.        , 3.14159265])"))
-sinc        = _op("sinc", np.sinc, "x", saves="x", vjp=_sinc_dx, batch="same",
-                  cases=[*_SHAPES, case(np.linspace(-2.2, 2.3, 12)), case(np.array([0.0, 1e-9, -1e-3, 0.099, 0.101]))],
+sinc_slope  = _op("sinc_slope", curve(through_double(_gamma.sinc_slope), _other_sinc_slope), "x", loop="sinc_slope",
+                  vjp=_sinc_slope_dx, doc="The derivative of sinc.")
+sinc        = _op("sinc", curve(through_double(_gamma.sinc), np.sinc), "x", loop="sinc",
+                  vjp=lambda g, out, x: g * sinc_slope(x),
                   kinks=[((0.0,), (0.0,)), ((1.0,), (-1.0,))],
-                  doc=_doc("sin(pi * x) / (pi * x), and 1 at 0.", "sinc([0., 0.5])", "tensor([1.        , 0.63661977])"))
+                  doc=_doc("sin(pi * x) / (pi * x), and 1 at 0.", "sinc([0., 0.5])", "tensor([1.        , 0.63661977])",
+                           "Within 4 units in the last place, and 0 at whole numbers."))
 i0          = _op("i0", np.i0, "x", saves="x", vjp=_i0_dx, batch="same", cases=[*_SHAPES, case(np.array([0.0, 9.0, -30.0]))],
                   kinks=[((0.0,), (0.0,))],
                   doc=_doc("Modified Bessel function of the first kind, order 0.", "i0([0., 1.])",

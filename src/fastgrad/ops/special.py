@@ -169,6 +169,10 @@ def _square_root(delta, r):
     return u, sqrt(1 + u * u)
 
 
+def _logit_slope(t, p):
+    return t / np.where((p < 0) | (p > 1), NAN, p * (1 - p))
+
+
 def _pseudo_huber_ddelta(g, out, delta, r):
     u, s = _square_root(delta, r)
     return g * (delta * (u * u) * (u * u) / (s * ((1 + s) * (1 + s))))
@@ -243,8 +247,10 @@ erfcx = _op("erfcx", "x", vjp=_erfcx_dx,
 erfi = _op("erfi", "x", vjp=lambda g, out, x: g * (TWO_OVER_SQRT_PI * exp(x * x)),
            doc=_doc("The imaginary error function: -1j * erf(1j * x).", "special.erfi([0., 1.])",
                     "tensor([0.        , 1.65042576])"))
-erfinv = _op("erfinv", "y", vjp=lambda g, out, y: g * (HALF_SQRT_PI * exp(out * out)), near=(-0.9, 0.9),
-             doc=_doc("The inverse of erf.", "special.erfinv([0., 0.5])", "tensor([0.        , 0.47693628])"))
+erfinv = _own("erfinv", _scipy.curve("erfinv", through_double(_gamma.erfinv)), "y", loop="erfinv",
+              vjp=lambda g, out, y: g * (HALF_SQRT_PI * exp(out * out)), near=(-0.9, 0.9),
+             doc=_doc("The inverse of erf.", "special.erfinv([0., 0.5])", "tensor([0.        , 0.47693628])",
+                      "Within 4 units in the last place."))
 erfcinv = _op("erfcinv", "y", vjp=lambda g, out, y: -g * (HALF_SQRT_PI * exp(out * out)), near=(0.1, 1.9),
               doc=_doc("The inverse of erfc.", "special.erfcinv([1., 0.5])", "tensor([-0.        ,  0.47693628])"))
 dawsn = _op("dawsn", "x", vjp=lambda g, out, x: g * (1 - 2 * x * out),
@@ -275,8 +281,10 @@ gamma = _op("gamma", "x", vjp=lambda g, out, x: g * (out * digamma(x)), near=_PO
 rgamma = _op("rgamma", "x", vjp=lambda g, out, x: -g * (out * digamma(x)), near=_POSITIVE,
              fallback=_plain(lambda x: 1 / np.asarray(_each(math.gamma)(x))),
              doc=_doc("1 / gamma(x).", "special.rgamma([1., 5.])", "tensor([1.        , 0.04166667])"))
-gammaln = _op("gammaln", "x", vjp=lambda g, out, x: g * psi_terms(x), near=_POSITIVE, fallback=_scipy.gammaln,
-              doc=_doc("log(abs(gamma(x))).", "special.gammaln([1., 100.])", "tensor([  0.        , 359.13420537])"))
+gammaln = _own("gammaln", _scipy.curve("gammaln", through_double(_gamma.gammaln), _scipy.gammaln), "x", loop="gammaln",
+               vjp=lambda g, out, x: g * psi_terms(x), near=_POSITIVE,
+              doc=_doc("log(abs(gamma(x))).", "special.gammaln([1., 100.])", "tensor([  0.        , 359.13420537])",
+                       "Within 6 units in the last place; near its zeros below 0 to a rounding of 1."))
 loggamma = _op("loggamma", "x", vjp=_defined(lambda g, out, x: g * digamma(x)), near=_POSITIVE,
                doc=_doc("log(gamma(x)), of complex numbers too.", "special.loggamma([1., 100.])",
                         "tensor([  0.        , 359.13420537])"))
@@ -378,17 +386,20 @@ betainccinv = _parametric(
 
 # ---------------------------------------------------------------- logarithms, entropies, logistic functions --
 
-xlogy = _op("xlogy", "x, y", bind=_bind_xy, vjp=(_xlogy_dx, _xlogy_dy), near=((-2, 2), _POSITIVE),
-            fallback=_plain(_xlogy),
+xlogy = _own("xlogy", _scipy.curve("xlogy", through_double(_gamma.xlogy), _plain(_xlogy)), "x, y", bind=_bind_xy, loop="xlogy",
+             vjp=(_xlogy_dx, _xlogy_dy), near=((-2, 2), _POSITIVE),
             kinks=[((0.0, 0.0), (0.0, 0.0)), ((0.0, 2.0), (math.log(2.0), 0.0)), ((1.0, 0.0), (-INF, INF))],
-            doc=_doc("x * log(y), and 0 where x is 0.", "special.xlogy([0., 2.], [0., 1.])", "tensor([0., 0.])"))
+            doc=_doc("x * log(y), and 0 where x is 0.", "special.xlogy([0., 2.], [0., 1.])", "tensor([0., 0.])",
+                     "Within 2 units in the last place."))
 xlog1py = _op("xlog1py", "x, y", bind=_bind_xy, vjp=(_xlog1py_dx, _xlog1py_dy), near=((-2, 2), (-0.7, 3)),
               fallback=_plain(_xlog1py),
               kinks=[((0.0, -1.0), (0.0, 0.0)), ((0.0, 1.0), (math.log(2.0), 0.0)), ((1.0, -1.0), (-INF, INF))],
               doc=_doc("x * log1p(y), and 0 where x is 0.", "special.xlog1py([0., 2.], [-1., 0.])", "tensor([0., 0.])"))
-entr = _op("entr", "x", vjp=lambda g, out, x: -g * (1 + log(x)), near=_POSITIVE, fallback=_plain(_entr),
+entr = _own("entr", _scipy.curve("entr", through_double(_gamma.entr), _plain(_entr)), "x", loop="entr",
+            vjp=lambda g, out, x: -g * (1 + log(x)), near=_POSITIVE,
            kinks=[((0.0,), (INF,)), ((1.0,), (-1.0,))],
-           doc=_doc("-x * log(x), the terms of an entropy.", "special.entr([0., 1.])", "tensor([ 0., -0.])"))
+           doc=_doc("-x * log(x), the terms of an entropy.", "special.entr([0., 1.])", "tensor([ 0., -0.])",
+                    "Within 2 units in the last place."))
 rel_entr = _op("rel_entr", "x, y", vjp=(lambda g, out, x, y: g * (1 + log(x / y)), lambda g, out, x, y: -g * (x / y)),
                near=_POSITIVE, fallback=_plain(_rel_entr), kinks=[((0.0, 1.0), (-INF, 0.0)), ((1.0, 1.0), (1.0, -1.0))],
                doc=_doc("x * log(x / y), the terms of a relative entropy.", "special.rel_entr([0., 1.], 1.)",
@@ -412,10 +423,16 @@ log_expit = _own("log_expit", _scipy.curve("log_expit", _elementary.logsigmoid, 
                  kinks=[((0.0,), (0.5,)), ((1000.0,), (0.0,)), ((-1000.0,), (1.0,))],
                  doc=_doc("log(expit(x)), accurate where expit(x) is tiny.", "special.log_expit([-1000., 1000.])",
                           "tensor([-1000.,    -0.])", "Within 2 units in the last place."))
-logit = _op("logit", "p", vjp=lambda g, out, p: g / where((p < 0) | (p > 1), NAN, p * (1 - p)), near=_UNIT,
+logit_pull = register("logit_pull", curve(_elementary.logit_pull, _logit_slope), "t, p", loop="logit_pull",
+                      near=((-2, 2), _UNIT),
+                      vjp=(lambda g, out, t, p: logit_pull(g, p),
+                           lambda g, out, t, p: logit_pull(logit_pull(g * (t * (2 * p - 1)), p), p)),
+                      doc="The vjp of logit.")
+logit = _own("logit", _scipy.curve("logit", _elementary.logit, _plain(lambda p: np.log(p) - np.log1p(-p))), "p", loop="logit",
+             vjp=lambda g, out, p: logit_pull(g, p), near=_UNIT,
             kinks=[((0.0,), (INF,)), ((2.0,), (NAN,))],
-            fallback=_plain(lambda p: np.log(p) - np.log1p(-p)),
-            doc=_doc("log(p / (1 - p)).", "special.logit([0., 0.5, 1.])", "tensor([-inf,   0.,  inf])"))
+            doc=_doc("log(p / (1 - p)).", "special.logit([0., 0.5, 1.])", "tensor([-inf,   0.,  inf])",
+                     "Within 2 units in the last place."))
 exp10 = _op("exp10", "x", vjp=lambda g, out, x: g * (LN10 * out), fallback=_plain(lambda x: np.power(10.0, x)),
             doc=_doc("10 to the power x.", "special.exp10([0., 2.])", "tensor([  1., 100.])"))
 cosm1 = _op("cosm1", "x", vjp=lambda g, out, x: -(g * sin(x)), fallback=_plain(lambda x: -2 * np.sin(x / 2) ** 2),
