@@ -18,6 +18,7 @@ except ImportError:
 active = core if core is not None and isinstance(fg.tensor(0.0), core.Tensor) else reference
 COMPILED = active is core
 NEEDS_CORE = "no compiled backend to compare with (the extension is not built)"
+ONCE = "the same whichever backend is in use: done where the compiled one is"
 
 # fmt: off
 DTYPES = [

@@ -4,8 +4,11 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from samples import COMPILED, ONCE
 
 from fastgrad._cli._models import MODELS
+
+pytestmark = pytest.mark.skipif(not COMPILED, reason=ONCE)
 
 OTHERS = [
     pytest.param(name, library, marks=pytest.mark.torch if library == "torch" else ())

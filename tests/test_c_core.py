@@ -9,6 +9,9 @@ import sysconfig
 from pathlib import Path
 
 import pytest
+from samples import COMPILED, ONCE
+
+pytestmark = pytest.mark.skipif(not COMPILED, reason=ONCE)
 
 HERE = Path(__file__).parent / "c"
 CORE = Path(__file__).parent.parent / "csrc"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import NEEDS_CORE, as_arrays, core, error_kinds, reference, same_bits
+from samples import COMPILED, ONCE, as_arrays, core, error_kinds, reference, same_bits
 
 from fastgrad.ops import TABLE
 
 pytestmark = [
-    pytest.mark.skipif(core is None, reason=NEEDS_CORE),
+    pytest.mark.skipif(not COMPILED, reason=ONCE),
     pytest.mark.filterwarnings("ignore"),  # NumPy's own, on a variance of nothing and on complex numbers made real
 ]
 

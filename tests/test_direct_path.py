@@ -5,8 +5,9 @@ import contextlib
 import numpy as np
 import pytest
 from samples import (
+    COMPILED,
     LAYOUTS,
-    NEEDS_CORE,
+    ONCE,
     ROWS,
     apply,
     as_arrays,
@@ -26,7 +27,7 @@ from samples import (
 import fastgrad as fg
 from fastgrad.ops import TABLE
 
-pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
+pytestmark = pytest.mark.skipif(not COMPILED, reason=ONCE)
 
 
 @contextlib.contextmanager
