@@ -319,6 +319,7 @@ void fg_class_losses(const fg_classes *k, char *losses, const char *x, const cha
  * 0 where the line counts for nothing. `into` may be `powers`. Pure arithmetic. */
 void fg_class_slope(const fg_classes *k, char *into, const char *powers, const char *total, const char *g,
                     intptr_t stride);
+
 /* ---------------------------------------------------------------- scan: running sums, products, extrema -- */
 
 typedef enum fg_scan_kind { FG_SUMS, FG_PRODUCTS, FG_LARGEST, FG_SMALLEST } fg_scan_kind;
@@ -329,6 +330,14 @@ void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *
  * one of the others. Pure arithmetic. */
 void fg_scan_vjp(fg_scan_kind kind, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
                  intptr_t inner);
+
+/* ---------------------------------------------------------------- extrema -- */
+
+/* to = the cotangent of x, of lines of n elements which are `inner` elements apart, where `out` has the extremum of each
+ * and g the cotangent of that, which equals share. float32 or float64 in C order, n <= FG_EXACT. Pure arithmetic. */
+void fg_extrema_vjp(const fg_array *x, const fg_array *out, const fg_array *g, fg_array *to, intptr_t n,
+                    intptr_t inner);
+#define FG_EXACT (1 << 24) /* up to here every count is a float32 */
 
 /* ---------------------------------------------------------------- sort: lines in order -- */
 

@@ -190,3 +190,25 @@ def test_products_that_come_to_zero(dtype):
                     y.flat[places[k]] = value
                 for axis in axes:
                     compare("prod", y, {"axis": axis})
+
+
+@needs_core
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("shape", "axis"), [((3, 7), 1), ((7, 3), 0), ((4, 300, 5), 1), ((400, 300), 1), ((90, 700), 0)]
+)
+@pytest.mark.parametrize("name", ["max", "min"])
+def test_equals_share_the_gradient(name, shape, axis, dtype):
+    """Ties, infinities and nan among them: as the formula has it, whatever the number of threads."""
+    x = np.random.default_rng(0).integers(0, 6, shape).astype(dtype)
+    x.flat[0], x.flat[-1] = NAN, INF
+    options = {"axis": axis}
+    expected = run(name, x, options, False)
+    threads = fg.get_num_threads()
+    try:
+        for count in (1, 3):
+            fg.set_num_threads(count)
+            for found, wanted in zip(run(name, x, options, True), expected):
+                same_bits(found, wanted, f"{name} by {count} threads")
+    finally:
+        fg.set_num_threads(threads)

@@ -269,6 +269,10 @@ cdef extern from "fg.h" nogil:
     void fg_class_slope(const fg_classes*, char* into, const char* powers, const char* total, const char* g,
                         intptr_t stride)
 
+    void fg_extrema_vjp(const fg_array* x, const fg_array* out, const fg_array* g, fg_array* to, intptr_t n,
+                        intptr_t inner)
+    intptr_t FG_EXACT
+
     ctypedef struct fg_node
     ctypedef struct fg_run
     ctypedef struct fg_edge:

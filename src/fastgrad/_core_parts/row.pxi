@@ -44,6 +44,7 @@ cdef enum:
     CUMMAX
     CUMMIN
     PROD              # rows.pxi
+    EXTREMUM
     SORT              # sorts.pxi
     MEDIAN
 
@@ -60,7 +61,7 @@ cdef dict SPECIAL = {
     "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
     "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN,
-    "prod": PROD, "sort": SORT, "median": MEDIAN,
+    "prod": PROD, "max": EXTREMUM, "min": EXTREMUM, "sort": SORT, "median": MEDIAN,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -201,6 +201,8 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
             result = new_like(like)
         if exact:
             product_of_others(like, whole, result, &lines)
+        elif node.row.code == EXTREMUM and 1 < lines.outer * lines.inner and lines.n <= FG_EXACT:
+            shares_of_extrema(like, node.saved[1], whole, result, &lines)
         else:
             run_rows(f, p, inputs, &result, like.size, &lines)
         send(run, node.n.edges[0], fg_array_keep(result))
@@ -220,6 +222,19 @@ cdef int product_of_others(fg_array* x, fg_array* g, fg_array* result, Lines* li
     with nogil:
         fg_products_of_others(x, g, result, lines.outer, lines.n, lines.inner)
     let_go(1, &x)
+    return 0
+
+
+cdef int shares_of_extrema(fg_array* x, fg_array* out, fg_array* g, fg_array* result, Lines* lines) except -1:
+    """The vjp of `max` and `min`; of a single line the program is shared out to threads."""
+    if x.size < RELEASE_GIL:
+        fg_extrema_vjp(x, out, g, result, lines.n, lines.inner)
+        return 0
+    hold_pair(x, out)
+    with nogil:
+        fg_extrema_vjp(x, out, g, result, lines.n, lines.inner)
+    fg_array_drop(x)
+    fg_array_drop(out)
     return 0
 
 
