@@ -90,6 +90,7 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(1, 1, mish)           \
     EACH(1, 1, erf)            \
     EACH(1, 1, erfc)           \
+    EACH(1, 1, erfinv)         \
     EACH(1, 1, ndtr)           \
     EACH(1, 1, logit)          \
     EACH(2, 2, logit_pull)     \
@@ -127,7 +128,6 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(1, 1, bessel_i1e) \
     EACH(1, 1, i1_slope)   \
     EACH(1, 1, i1e_slope)  \
-    EACH(1, 1, erfinv)     \
     EACH(1, 1, gammaln)    \
     EACH(1, 1, entr)       \
     EACH(2, 2, xlogy)      \

@@ -86,27 +86,38 @@ static FG_INLINE REAL OF(log1p)(REAL x) {
     return x - (half - s * (half + z * OF(log_rest)(z)));
 }
 
-/* The logarithm of a positive number of full precision. */
-static FG_INLINE REAL OF(log_of_full)(REAL x) {
+/* m, from 1 to 2, and k: x = m * 2**k, for a positive number of full precision. */
+static FG_INLINE REAL OF(parted)(REAL x, REAL *k) {
     BITS bits, exponent;
-    REAL k, m;
+    REAL m;
     memcpy(&bits, &x, sizeof bits);
     exponent = (bits >> N(52, 23)) | N(UINT64_C(0x4330000000000000), UINT32_C(0x4b000000)); /* on top of 2**52, 2**23 */
     bits = (bits & N(UINT64_C(0x000fffffffffffff), UINT32_C(0x007fffff))) |
            N(UINT64_C(0x3ff0000000000000), UINT32_C(0x3f800000));
-    memcpy(&k, &exponent, sizeof k);
+    memcpy(k, &exponent, sizeof *k);
     memcpy(&m, &bits, sizeof m);
-    k -= N(0x1p52 + 1023, 0x1p23f + 127);
-    const bool large = m > N(1.4142135623730951, 1.4142135623730951f);
+    *k -= N(0x1p52 + 1023, 0x1p23f + 127);
+    return m;
+}
+
+#define SQRT_TWO N(1.4142135623730951, 1.4142135623730951f)
+#define TINY \
+    N(0x1p-1000, 0x1p-100f) /* numbers below it are made as many times as large, of which this is the logarithm */
+#define LARGER N(0x1p100, 0x1p30f)
+#define LOG_LARGER N(69.31471805599453, 20.79441541679836f)
+
+/* The logarithm of a positive number of full precision. */
+static FG_INLINE REAL OF(log_of_full)(REAL x) {
+    REAL k, m = OF(parted)(x, &k);
+    const bool large = m > SQRT_TWO;
     m = large ? N(0.5, 0.5f) * m : m;
     k = large ? k + 1 : k;
     return k * LN2_HIGH + (OF(log1p)(m - 1) + k * LN2_LOW);
 }
 
 static FG_INLINE REAL OF(log)(REAL x) {
-    const bool tiny = x < N(0x1p-1000, 0x1p-100f);
-    const REAL out =
-        OF(log_of_full)(tiny ? x * N(0x1p100, 0x1p30f) : x) - (tiny ? N(69.31471805599453, 20.79441541679836f) : 0);
+    const bool tiny = x < TINY;
+    const REAL out = OF(log_of_full)(tiny ? x * LARGER : x) - (tiny ? LOG_LARGER : 0);
     return x > 0 ? (x < (REAL)INFINITY ? out : x) : x == 0 ? -(REAL)INFINITY : (REAL)NAN;
 }
 
@@ -220,11 +231,19 @@ static FG_INLINE REAL OF(logistic_pull)(REAL t, REAL x, REAL y) {
 
 static FG_INLINE REAL OF(share)(REAL t, REAL x, REAL y) { return t * OF(sigmoid)(x == y ? 0 : x - y); }
 
-/* Around 1/2 by log((1 + s) / (1 - s)), where that is 0. */
+/* log(p) - log(1 - p) with one division, and all digits where that is 0. */
 static FG_INLINE REAL OF(logit)(REAL p) {
-    const REAL s = 2 * p - 1, z = s * s, out = OF(log)(p / (1 - p));
-    const REAL near = 2 * s + s * (z * OF(log_rest)(z));
-    return OF(magnitude)(s) < N(0.3333333333333333, 0.3333333333333333f) ? near : out;
+    const bool tiny = p < TINY;
+    REAL kp, kq, m = OF(parted)(tiny ? p * LARGER : p, &kp);
+    const REAL q = OF(parted)(1 - p, &kq), limit = q * SQRT_TWO;
+    REAL k = kp - kq;
+    const bool large = m > limit, small = 2 * m <= limit;
+    k = large ? k + 1 : small ? k - 1 : k;
+    m = large ? N(0.5, 0.5f) * m : small ? 2 * m : m;
+    const REAL quotient = (m - q) / (m + q), s = k == 0 ? 2 * p - 1 : quotient, z = s * s; /* exact around 1/2 */
+    const REAL out = (k * LN2_HIGH + ((2 * s + s * (z * OF(log_rest)(z))) + k * LN2_LOW)) - (tiny ? LOG_LARGER : 0);
+    const REAL end = p == 0 ? -(REAL)INFINITY : p == 1 ? (REAL)INFINITY : (REAL)NAN;
+    return p > 0 && p < 1 ? out : end;
 }
 
 static FG_INLINE REAL OF(logit_pull)(REAL t, REAL p) {
@@ -299,6 +318,47 @@ static FG_INLINE REAL OF(erfc)(REAL x) {
     return x < 0 ? rest : tail;
 }
 
+/* a times a polynomial of a * a, and near 1 s = sqrt(-log(1 - a)) times one of that. */
+static FG_INLINE REAL OF(erfinv)(REAL y) {
+    const REAL a = OF(magnitude)(y), z = a * a, s = N(sqrt, sqrtf)(-OF(log)(1 - a));
+#if IS_DOUBLE
+    const REAL near =
+        P22(z, 0.886226925452758, 0.23201366653466982, 0.12755617530122543, 0.086552129736501, 0.06495958811472576,
+            0.05173236670161177, 0.042810239103899334, 0.03692221991203734, 0.025919141509766958, 0.08302326877978142,
+            -0.378931461944417, 2.3341490408373975, -10.380275985756787, 36.963260459807096, -103.52254904325153,
+            227.72809231935207, -388.4632874508949, 503.93497129519943, -480.7344890993795, 318.54453797156015,
+            -131.2599666484692, 25.480000442399778);
+    const REAL u = s - 2, v = s - 4.4;
+    const REAL middle =
+        P22(u, 0.8340941580292482, 0.10772943257089954, -0.053417559290416194, 0.023130987882722616,
+            -0.008989451681957382, 0.003107999129928185, -0.0009090671624079118, 0.00018598242444894134,
+            7.160965719809082e-06, -3.600170321876239e-05, 2.6171170659002267e-05, -1.3890806868104808e-05,
+            6.1635820820151566e-06, -2.3327485714132104e-06, 7.188279384856219e-07, -1.4057362135485948e-07,
+            -2.2187600897020744e-08, 4.2109355892072436e-08, -2.7966629910239068e-08, 1.6717254187259776e-08,
+            -9.35125859819631e-09, 2.7168475021166197e-09);
+    const REAL far =
+        P22(v, 0.946237660728811, 0.018730632992378808, -0.005104437535299694, 0.0012595054244254522,
+            -0.00029358171876523755, 6.577938524226895e-05, -1.4284250702612267e-05, 3.0181084232760236e-06,
+            -6.213430234768426e-07, 1.2457892954075364e-07, -2.427067320220466e-08, 4.5731099620573355e-09,
+            -8.261585655593134e-10, 1.4115272706661872e-10, -2.2347027595904705e-11, 2.9481521394407694e-12,
+            -1.3517636676839545e-13, -3.895867893503166e-14, -4.994380049124695e-15, -4.1673667242147666e-15,
+            5.9991924565572366e-15, -1.2751468856343568e-15);
+    const REAL tail = s * (s < 2.75 ? middle : far);
+#else
+    const REAL near = P10(z, 0.8862268924713135f, 0.23201513290405273f, 0.12747099995613098f, 0.08844219893217087f,
+                          0.04395999386906624f, 0.18325789272785187f, -0.4452747106552124f, 1.1094319820404053f,
+                          -1.2790844440460205f, 0.7426209449768066f),
+               u = s - 2.5f;
+    const REAL tail =
+        s * P16(u, 0.877018392086029f, 0.06798610091209412f, -0.02905401773750782f, 0.011039242148399353f,
+                -0.0038658762350678444f, 0.0012583290226757526f, -0.0003783025313168764f, 0.00010272362851537764f,
+                -2.337019395781681e-05f, 3.0024541501916246e-06f, 6.27064764557872e-07f, -4.5940876702843525e-07f,
+                2.873804874070629e-07f, -2.6498801730667765e-07f, 1.2575371499679022e-07f, -2.140231103453516e-08f);
+#endif
+    const REAL out = a < N(0.75, 0.75f) ? a * near : tail, end = a == 1 ? (REAL)INFINITY : (REAL)NAN;
+    return N(copysign, copysignf)(a < 1 ? out : end, y);
+}
+
 /* The distribution function; exp(-x*x / 2) goes to `e`. */
 static FG_INLINE REAL OF(normal)(REAL x, REAL *e) {
     const REAL a = OF(at_most)(OF(magnitude)(x), NORMAL_FAR);
@@ -331,3 +391,7 @@ static FG_INLINE REAL OF(gelu_pull)(REAL t, REAL x) {
 #undef MIDDLE
 #undef NORMAL_FAR
 #undef SQRT_HALF
+#undef SQRT_TWO
+#undef TINY
+#undef LARGER
+#undef LOG_LARGER

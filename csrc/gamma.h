@@ -1,4 +1,4 @@
-/* gamma: log(gamma(x)) and its derivatives, the logarithm of the normal distribution, entropies, the inverse of erf and
+/* gamma: log(gamma(x)) and its derivatives, the logarithm of the normal distribution, entropies and
  * sinc, in double precision over elementary.h; ops/_gamma.py says the same in NumPy, with the sources. */
 
 /* x from its nearest integer. */
@@ -125,33 +125,6 @@ static FG_INLINE double entr_of_double(double x) {
 static FG_INLINE double xlogy_of_double(double x, double y) {
     const double out = x * log_of_double(y);
     return x == 0 && y == y ? 0 : out;
-}
-
-static FG_INLINE double erfinv_of_double(double y) {
-    const double a = magnitude_of_double(y), z = a * a, s = sqrt(-log_of_double(1 - a));
-    const double near =
-        P22(z, 0.886226925452758, 0.23201366653466982, 0.12755617530122543, 0.086552129736501, 0.06495958811472576,
-            0.05173236670161177, 0.042810239103899334, 0.03692221991203734, 0.025919141509766958, 0.08302326877978142,
-            -0.378931461944417, 2.3341490408373975, -10.380275985756787, 36.963260459807096, -103.52254904325153,
-            227.72809231935207, -388.4632874508949, 503.93497129519943, -480.7344890993795, 318.54453797156015,
-            -131.2599666484692, 25.480000442399778);
-    const double u = s - 2, v = s - 4.4;
-    const double middle =
-        P22(u, 0.8340941580292482, 0.10772943257089954, -0.053417559290416194, 0.023130987882722616,
-            -0.008989451681957382, 0.003107999129928185, -0.0009090671624079118, 0.00018598242444894134,
-            7.160965719809082e-06, -3.600170321876239e-05, 2.6171170659002267e-05, -1.3890806868104808e-05,
-            6.1635820820151566e-06, -2.3327485714132104e-06, 7.188279384856219e-07, -1.4057362135485948e-07,
-            -2.2187600897020744e-08, 4.2109355892072436e-08, -2.7966629910239068e-08, 1.6717254187259776e-08,
-            -9.35125859819631e-09, 2.7168475021166197e-09);
-    const double far =
-        P22(v, 0.946237660728811, 0.018730632992378808, -0.005104437535299694, 0.0012595054244254522,
-            -0.00029358171876523755, 6.577938524226895e-05, -1.4284250702612267e-05, 3.0181084232760236e-06,
-            -6.213430234768426e-07, 1.2457892954075364e-07, -2.427067320220466e-08, 4.5731099620573355e-09,
-            -8.261585655593134e-10, 1.4115272706661872e-10, -2.2347027595904705e-11, 2.9481521394407694e-12,
-            -1.3517636676839545e-13, -3.895867893503166e-14, -4.994380049124695e-15, -4.1673667242147666e-15,
-            5.9991924565572366e-15, -1.2751468856343568e-15);
-    const double tail = s * (s < 2.75 ? middle : far), out = a < 0.75 ? a * near : tail;
-    return copysign(a < 1 ? out : a == 1 ? (double)INFINITY : (double)NAN, y);
 }
 
 /* The distance from the nearest integer, and 1 or -1 as that is even or odd; exact. */

@@ -145,7 +145,7 @@ SPECIAL = {
     "i0e": (NUMBERS.uniform(-1000, 1000, 4000), 12),
     "i1": (np.append(NUMBERS.uniform(-80, 80, 4000), _near_zero(NUMBERS)), 12),
     "i1e": (NUMBERS.uniform(-1000, 1000, 4000), 12),
-    "logit": (np.append(NUMBERS.uniform(0, 1, 4000), 0.5 + 0.5 * _near_zero(NUMBERS)), 4),
+    "logit": (np.append(NUMBERS.uniform(0, 1, 4000), 0.5 + 0.5 * _near_zero(NUMBERS)), 5),
     "erfinv": (np.append(NUMBERS.uniform(-1, 1, 4000), 1 - abs(_near_zero(NUMBERS))), 20),
     "gammaln": (NUMBERS.uniform(2.5, 1000, 4000), 12),
     "entr": (NUMBERS.exponential(2, 4000), 4),

@@ -28,6 +28,10 @@ class _Numbers(NamedTuple):
     ln2_low: Any
     exp: tuple  # of (exp(r) - 1 - r) / r**2
     log1p: tuple  # of (log((1 + s) / (1 - s)) / s - 2) / s**2, by s**2
+    sqrt2: Any
+    tiny: Any  # what is less is made `larger` times as large for its logarithm
+    larger: Any
+    log_larger: Any
     splitter: Any
     far: Any  # beyond it exp(-x*x) is 0
     normal_far: Any  # and exp(-x*x / 2)
@@ -39,6 +43,7 @@ class _Numbers(NamedTuple):
 # fmt: off
 _DOUBLE = _Numbers(
     least=-750.0, flat=-40.0, log2e=1.4426950408889634, ln2_high=0.6931471803691238, ln2_low=1.9082149292705877e-10,
+    sqrt2=1.4142135623730951, tiny=2.0**-1000, larger=2.0**100, log_larger=69.31471805599453,
     splitter=134217729.0, far=28.0, normal_far=40.0,
     exp=(0.5, 0.16666666666666669, 0.04166666666662413, 0.008333333333330062, 0.0013888888917213717,
          0.00019841269863053618, 2.4801521295954376e-05, 2.7557268459997064e-06, 2.7620088445409746e-07,
@@ -59,6 +64,7 @@ _DOUBLE = _Numbers(
 )
 _SINGLE = _Numbers(
     least=-105.0, flat=-20.0, log2e=1.4426950216293335, ln2_high=0.693359375, ln2_low=-0.00021219444170128554,
+    sqrt2=float(np.float32(2**0.5)), tiny=2.0**-100, larger=2.0**30, log_larger=20.79441541679836,
     splitter=4097.0, far=11.0, normal_far=16.0,
     exp=(0.5, 0.16666576266288757, 0.041666556149721146, 0.008363178931176662, 0.0013926184037700295),
     log1p=(0.6666666865348816, 0.3999970555305481, 0.28592365980148315, 0.21706460416316986, 0.2322492152452469),
@@ -73,6 +79,43 @@ _SINGLE = _Numbers(
 
 
 SQRT_HALF = math.sqrt(0.5)
+
+#: erfinv(y) / y, by y*y; and by s - 2, s - 4.4 (single precision: s - 2.5) erfinv(y) / s, where s = sqrt(-log(1 - y)).
+# fmt: off
+_ERFINV_NEAR = (
+    0.886226925452758, 0.23201366653466982, 0.12755617530122543, 0.086552129736501, 0.06495958811472576,
+    0.05173236670161177, 0.042810239103899334, 0.03692221991203734, 0.025919141509766958, 0.08302326877978142,
+    -0.378931461944417, 2.3341490408373975, -10.380275985756787, 36.963260459807096, -103.52254904325153,
+    227.72809231935207, -388.4632874508949, 503.93497129519943, -480.7344890993795, 318.54453797156015,
+    -131.2599666484692, 25.480000442399778,
+)
+_ERFINV_MIDDLE = (
+    0.8340941580292482, 0.10772943257089954, -0.053417559290416194, 0.023130987882722616, -0.008989451681957382,
+    0.003107999129928185, -0.0009090671624079118, 0.00018598242444894134, 7.160965719809082e-06,
+    -3.600170321876239e-05, 2.6171170659002267e-05, -1.3890806868104808e-05, 6.1635820820151566e-06,
+    -2.3327485714132104e-06, 7.188279384856219e-07, -1.4057362135485948e-07, -2.2187600897020744e-08,
+    4.2109355892072436e-08, -2.7966629910239068e-08, 1.6717254187259776e-08, -9.35125859819631e-09,
+    2.7168475021166197e-09,
+)
+_ERFINV_FAR = (
+    0.946237660728811, 0.018730632992378808, -0.005104437535299694, 0.0012595054244254522, -0.00029358171876523755,
+    6.577938524226895e-05, -1.4284250702612267e-05, 3.0181084232760236e-06, -6.213430234768426e-07,
+    1.2457892954075364e-07, -2.427067320220466e-08, 4.5731099620573355e-09, -8.261585655593134e-10,
+    1.4115272706661872e-10, -2.2347027595904705e-11, 2.9481521394407694e-12, -1.3517636676839545e-13,
+    -3.895867893503166e-14, -4.994380049124695e-15, -4.1673667242147666e-15, 5.9991924565572366e-15,
+    -1.2751468856343568e-15,
+)
+_ERFINV_NEAR_SINGLE = (
+    0.8862268924713135, 0.23201513290405273, 0.12747099995613098, 0.08844219893217087, 0.04395999386906624,
+    0.18325789272785187, -0.4452747106552124, 1.1094319820404053, -1.2790844440460205, 0.7426209449768066,
+)
+_ERFINV_TAIL_SINGLE = (
+    0.877018392086029, 0.06798610091209412, -0.02905401773750782, 0.011039242148399353, -0.0038658762350678444,
+    0.0012583290226757526, -0.0003783025313168764, 0.00010272362851537764, -2.337019395781681e-05,
+    3.0024541501916246e-06, 6.27064764557872e-07, -4.5940876702843525e-07, 2.873804874070629e-07,
+    -2.6498801730667765e-07, 1.2575371499679022e-07, -2.140231103453516e-08,
+)
+# fmt: on
 _DENSITY_AT_0 = 1 / math.sqrt(2 * math.pi)
 
 
@@ -137,24 +180,27 @@ def _log1p(x):
     return x - (half - s * (half + z * _polynomial(_numbers(x).log1p, z)))
 
 
+def _parted(x):
+    """m, from 1 to 2, and k: x = m * 2**k, for positive numbers of full precision."""
+    m, k = np.frexp(x)
+    return 2 * m, (k - 1).astype(x.dtype)
+
+
 def _log_of_full(x):
     """The logarithm of positive numbers of full precision."""
     n = _numbers(x)
-    m, k = np.frexp(x)
-    m, k = 2 * m, (k - 1).astype(x.dtype)
-    large = m > x.dtype.type(1.4142135623730951)
+    m, k = _parted(x)
+    large = m > n.sqrt2
     m, k = np.where(large, 0.5 * m, m), np.where(large, k + 1, k)
     return k * n.ln2_high + (_log1p(m - 1) + k * n.ln2_low)
 
 
 def _log(x):
-    real = x.dtype.type
-    single = real is np.float32
-    least, scale, low = (2.0**-100, 2.0**30, 20.79441541679836) if single else (2.0**-1000, 2.0**100, 69.31471805599453)
-    tiny = x < least
-    out = _log_of_full(np.where(tiny, x * real(scale), x)) - _select(tiny, real(low), real(0))
-    special = np.where(x > 0, x, _select(x == 0, real(-np.inf), real(np.nan)))
-    return np.where((x > 0) & (x < np.inf), out, special)
+    n, real = _numbers(x), x.dtype.type
+    tiny = x < n.tiny
+    out = _log_of_full(np.where(tiny, x * n.larger, x)) - _select(tiny, real(n.log_larger), 0)
+    end = np.where(x > 0, x, _select(x == 0, real(-np.inf), np.nan))
+    return np.where((x > 0) & (x < np.inf), out, end)
 
 
 def _exp_of_square(x, factor):
@@ -273,10 +319,21 @@ def share(t, x, y):
 
 
 def logit(p):
-    """Around 1/2 by log((1 + s) / (1 - s)), where that is 0."""
-    s = 2 * p - 1
-    near = 2 * s + s * (s * s * _polynomial(_numbers(p).log1p, s * s))
-    return np.where(np.abs(s) < p.dtype.type(1 / 3), near, _log(p / (1 - p)))
+    """log(p) - log(1 - p) with one division, and all digits where that is 0."""
+    n, real = _numbers(p), p.dtype.type
+    tiny = p < n.tiny
+    (m, kp), (q, kq) = _parted(np.where(tiny, p * n.larger, p)), _parted(1 - p)
+    k, limit = kp - kq, q * n.sqrt2
+    large, small = m > limit, 2 * m <= limit
+    k = np.where(large, k + 1, np.where(small, k - 1, k))
+    m = np.where(large, 0.5 * m, np.where(small, 2 * m, m))
+    s = np.where(k == 0, 2 * p - 1, (m - q) / (m + q))  # exact around 1/2
+    z = s * s
+    out = (k * n.ln2_high + ((2 * s + s * (z * _polynomial(n.log1p, z))) + k * n.ln2_low)) - _select(
+        tiny, real(n.log_larger), 0
+    )
+    end = _select(p == 0, real(-np.inf), _select(p == 1, real(np.inf), np.nan))
+    return np.where((p > 0) & (p < 1), out, end)
 
 
 def logit_pull(t, p):
@@ -364,6 +421,18 @@ def erfc(x):
     a = _at_most(np.abs(x), _numbers(x).far)
     tail = np.where(a < 0.5, 1 - _erf_near(a), _erfcx(a) * _exp_of_square(a, -1))
     return np.where(x < 0, 2 - tail, tail)
+
+
+def erfinv(y):
+    a = np.abs(y)
+    z, s = a * a, np.sqrt(-_log(1 - a))
+    if y.dtype == np.float32:
+        near, tail = _polynomial(_ERFINV_NEAR_SINGLE, z), _polynomial(_ERFINV_TAIL_SINGLE, s - 2.5)
+    else:
+        middle, far = _polynomial(_ERFINV_MIDDLE, s - 2), _polynomial(_ERFINV_FAR, s - 4.4)
+        near, tail = _polynomial(_ERFINV_NEAR, z), np.where(s < 2.75, middle, far)
+    out = np.where(a < 0.75, a * near, s * tail)
+    return np.copysign(np.where(a < 1, out, _select(a == 1, y.dtype.type(np.inf), np.nan)), y)
 
 
 def ndtr(x):
