@@ -262,11 +262,12 @@ bool fg_give_along(const fg_along *p, void *to, const void *from, int dtype);
 
 #define FG_IMAGE_AXES 3 /* fewer: the first have size 1 */
 /* Images (examples, channels, sizes), kernels (outputs, channels / groups, kernel) and results (examples, outputs,
- * counts) of one number type, in C order and not empty. Windows are products of `piece` examples at a time. */
+ * counts) of one number type, in C order and not empty. Windows are products of `piece` examples at a time, of one
+ * example in boxes that follow one another in memory: parts of the last axis, or of the one before, ... */
 typedef struct fg_images {
     intptr_t examples, channels, outputs, groups, piece, itemsize; /* 4 or 8: float or double */
     intptr_t sizes[FG_IMAGE_AXES], kernel[FG_IMAGE_AXES], counts[FG_IMAGE_AXES];
-    intptr_t stride[FG_IMAGE_AXES], dilation[FG_IMAGE_AXES], before[FG_IMAGE_AXES];
+    intptr_t stride[FG_IMAGE_AXES], dilation[FG_IMAGE_AXES], before[FG_IMAGE_AXES], box[FG_IMAGE_AXES];
     fg_loop matmul; /* NumPy's, of that type */
 } fg_images;
 typedef enum fg_convolution_kind { FG_INTO_RESULTS, FG_INTO_IMAGES, FG_INTO_KERNELS } fg_convolution_kind;

@@ -137,22 +137,19 @@ static void windows(const fg_images *f, char *columns, char *images, intptr_t ex
 
 /* ---------------------------------------------------------------- products -- */
 
-/* (groups, m, k) times (groups, k, n) by the loop of matmul; each of the two may lie transposed. */
-static void multiply(const fg_images *f, char *a, bool a_turned, char *b, bool b_turned, char *r, intptr_t m,
-                     intptr_t k, intptr_t n) {
-    const intptr_t item = f->itemsize, dims[4] = {f->groups, m, k, n};
-    char *args[3] = {a, b, r};
-    const intptr_t strides[9] = {
-        m * k * item,
-        k * n * item,
-        m * n * item,
-        a_turned ? item : k * item,
-        a_turned ? m * item : item,
-        b_turned ? item : n * item,
-        b_turned ? k * item : item,
-        n * item,
-        item,
-    };
+/* Matrices, one for each group: where the first begins, and how far apart groups, rows and columns are. */
+typedef struct matrices {
+    char *at;
+    intptr_t group, row, column;
+} matrices;
+
+static matrices turned(matrices a) { return (matrices){a.at, a.group, a.column, a.row}; }
+
+/* (groups, m, k) times (groups, k, n) by the loop of matmul. */
+static void multiply(const fg_images *f, matrices a, matrices b, matrices r, intptr_t m, intptr_t k, intptr_t n) {
+    const intptr_t dims[4] = {f->groups, m, k, n};
+    char *args[3] = {a.at, b.at, r.at};
+    const intptr_t strides[9] = {a.group, b.group, r.group, a.row, a.column, b.row, b.column, r.row, r.column};
     f->matmul.fn(args, dims, strides, f->matmul.data);
 }
 
@@ -189,7 +186,7 @@ static void end(buffers *b) {
 }
 
 static bool begin(const fg_images *f, buffers *b) {
-    const intptr_t each = product_of(f->counts) * f->piece * f->itemsize;
+    const intptr_t each = product_of(f->box) * f->piece * f->itemsize;
     const bool whole = pointwise(f);
     b->columns = b->matrix = NULL;
     if (!whole && !(b->columns = fg_block_alloc((size_t)(f->channels * product_of(f->kernel) * each)))) return false;
@@ -205,34 +202,57 @@ enum {
     PARTS_BYTES = 1 << 22, /* of kernels that are summed afterwards */
 };
 
-/* One convolution: its pieces may be done in any order. */
+/* One convolution. Pieces may be done in any order: some examples, or a box of windows of one, but where they are added
+ * to images, which boxes share, all boxes of an example. */
 typedef struct convolution {
     const fg_images *f;
     fg_convolution_kind kind;
-    char *x, *w, *y, *parts; /* of parts of the kernels, one for each piece */
-    intptr_t m, k, wide, part_bytes;
+    char *x, *w, *y, *parts;                       /* of parts of the kernels, one for each piece */
+    intptr_t m, k, wide, boxes, part_bytes, first; /* the number of the first piece */
     atomic_bool failed;
 } convolution;
 
-static void run_piece(const convolution *c, const buffers *b, intptr_t piece) {
-    const fg_images *f = c->f;
-    const intptr_t first = piece * f->piece, left = f->examples - first;
-    const intptr_t count = left < f->piece ? left : f->piece, n = count * c->wide;
-    char *images = c->x + first * f->channels * product_of(f->sizes) * f->itemsize;
-    char *results = c->y + first * f->outputs * c->wide * f->itemsize;
-    char *columns = b->columns ? b->columns : images, *matrix = b->matrix && count > 1 ? b->matrix : results;
-    if (c->kind != FG_INTO_RESULTS && matrix != results) turn(f, matrix, results, count, false);
-    if (c->kind != FG_INTO_IMAGES && b->columns) windows(f, columns, images, count, false);
+/* The windows of one box, as if there were no others. Which of the example's windows is its first? */
+static intptr_t boxed(const fg_images *f, intptr_t number, fg_images *t) {
+    intptr_t start[FG_IMAGE_AXES], flat = 0;
+    *t = *f;
+    for (int i = LAST; i >= 0; i--) {
+        const intptr_t along = (f->counts[i] + f->box[i] - 1) / f->box[i],
+                       left = f->counts[i] - number % along * f->box[i];
+        start[i] = f->counts[i] - left;
+        t->counts[i] = left < f->box[i] ? left : f->box[i];
+        t->before[i] = f->before[i] - start[i] * f->stride[i];
+        number /= along;
+    }
+    for (int i = 0; i < FG_IMAGE_AXES; i++) flat = flat * f->counts[i] + start[i];
+    return flat;
+}
+
+static void run_box(const convolution *c, const buffers *b, intptr_t group, intptr_t box) {
+    fg_images t;
+    const intptr_t item = c->f->itemsize, flat = boxed(c->f, box, &t);
+    const intptr_t first = group * t.piece, left = t.examples - first, count = left < t.piece ? left : t.piece;
+    const intptr_t n = count * product_of(t.counts), apart = count > 1 ? n : c->wide; /* of rows of results */
+    char *images = c->x + first * t.channels * product_of(t.sizes) * item;
+    char *results = c->y + (first * t.outputs * c->wide + flat) * item, *matrix = count > 1 ? b->matrix : results;
+    const matrices w = {c->w, c->m * c->k * item, c->k * item, item};
+    const matrices y = {matrix, c->m * apart * item, apart * item, item};
+    const matrices columns = b->columns ? (matrices){b->columns, c->k * n * item, n * item, item}
+                                        : (matrices){images + flat * item, c->k * c->wide * item, c->wide * item, item};
+    if (c->kind != FG_INTO_RESULTS && count > 1) turn(&t, matrix, results, count, false);
+    if (c->kind != FG_INTO_IMAGES && b->columns) windows(&t, b->columns, images, count, false);
     if (c->kind == FG_INTO_KERNELS) {
-        multiply(f, matrix, false, columns, true, c->parts + piece * c->part_bytes, c->m, n, c->k);
+        matrices part = w;
+        part.at = c->parts + (group * c->boxes + box - c->first) * c->part_bytes;
+        multiply(&t, y, turned(columns), part, c->m, n, c->k);
     } else if (c->kind == FG_INTO_RESULTS) {
-        multiply(f, c->w, false, columns, false, matrix, c->m, c->k, n);
-        if (matrix != results) turn(f, matrix, results, count, true);
+        multiply(&t, w, columns, y, c->m, c->k, n);
+        if (count > 1) turn(&t, matrix, results, count, true);
     } else {
-        multiply(f, c->w, true, matrix, false, columns, c->k, c->m, n);
+        multiply(&t, turned(w), y, columns, c->k, c->m, n);
         if (!b->columns) return;
-        memset(images, 0, (size_t)(count * f->channels * product_of(f->sizes) * f->itemsize));
-        windows(f, columns, images, count, true);
+        if (box == 0) memset(images, 0, (size_t)(count * t.channels * product_of(t.sizes) * item));
+        windows(&t, b->columns, images, count, true);
     }
 }
 
@@ -243,7 +263,10 @@ static void run_pieces(void *context, intptr_t first, intptr_t last) {
         atomic_store(&c->failed, true);
         return;
     }
-    for (intptr_t i = first; i < last; i++) run_piece(c, &b, i);
+    for (intptr_t i = c->first + first; i < c->first + last; i++) {
+        if (c->kind != FG_INTO_IMAGES) run_box(c, &b, i / c->boxes, i % c->boxes);
+        for (intptr_t box = 0; c->kind == FG_INTO_IMAGES && box < c->boxes; box++) run_box(c, &b, i, box);
+    }
     end(&b);
 }
 
@@ -262,29 +285,26 @@ static void add_part(const convolution *c) {
 static void run_turns(convolution *c, intptr_t pieces, intptr_t together, intptr_t grain) {
     char *const parts = c->parts;
     memset(c->w, 0, (size_t)c->part_bytes);
-    for (intptr_t i = 0; i < pieces && !atomic_load(&c->failed); i += together) {
-        const intptr_t end_of_turn = i + together < pieces ? i + together : pieces;
-        convolution turn_of = {c->f, c->kind, NULL, c->w, NULL, parts, c->m, c->k, c->wide, c->part_bytes, false};
-        fg_images f = *c->f;
-        f.examples = c->f->examples - i * f.piece;
-        if (f.examples > (end_of_turn - i) * f.piece) f.examples = (end_of_turn - i) * f.piece;
-        turn_of.f = &f;
-        turn_of.x = c->x + i * f.piece * f.channels * product_of(f.sizes) * f.itemsize;
-        turn_of.y = c->y + i * f.piece * f.outputs * c->wide * f.itemsize;
-        fg_parallel(run_pieces, &turn_of, end_of_turn - i, grain);
-        if (atomic_load(&turn_of.failed)) atomic_store(&c->failed, true);
-        for (turn_of.parts = parts; turn_of.parts < parts + (end_of_turn - i) * c->part_bytes;
-             turn_of.parts += c->part_bytes)
-            add_part(&turn_of);
+    for (c->first = 0; c->first < pieces && !atomic_load(&c->failed); c->first += together) {
+        const intptr_t count = pieces - c->first < together ? pieces - c->first : together;
+        fg_parallel(run_pieces, c, count, grain);
+        for (intptr_t i = 0; i < count; i++, c->parts += c->part_bytes) add_part(c);
+        c->parts = parts;
     }
 }
 
-fg_status fg_convolve(const fg_images *f, fg_convolution_kind kind, char *x, char *w, char *y) {
+fg_status fg_convolve(const fg_images *given, fg_convolution_kind kind, char *x, char *w, char *y) {
+    fg_images images = *given;
+    const fg_images *f = &images;
+    if (pointwise(f) && kind != FG_INTO_KERNELS) memcpy(images.box, f->counts, sizeof images.box);
     const intptr_t m = f->outputs / f->groups, k = f->channels / f->groups * product_of(f->kernel);
-    const intptr_t wide = product_of(f->counts), part = f->outputs * k * f->itemsize;
-    const intptr_t pieces = (f->examples + f->piece - 1) / f->piece, each = m * k * wide * f->piece;
-    convolution c = {f, kind, x, w, y, NULL, m, k, wide, part, false};
-    const intptr_t grain = each <= ALONE ? 1 + FG_GRAIN / (k * wide * f->piece * f->groups) : pieces;
+    const intptr_t part = f->outputs * k * f->itemsize, columns = product_of(f->box) * f->piece;
+    convolution c = {f, kind, x, w, y, NULL, m, k, product_of(f->counts), 1, part, 0, false};
+    for (int i = 0; i < FG_IMAGE_AXES; i++) c.boxes *= (f->counts[i] + f->box[i] - 1) / f->box[i];
+    const intptr_t groups = (f->examples + f->piece - 1) / f->piece;
+    const intptr_t pieces = kind == FG_INTO_IMAGES ? groups : groups * c.boxes;
+    const intptr_t each = k * columns * f->groups * (kind == FG_INTO_IMAGES ? c.boxes : 1);
+    const intptr_t grain = m * k * columns <= ALONE ? 1 + FG_GRAIN / each : pieces;
     if (kind != FG_INTO_KERNELS) {
         fg_parallel(run_pieces, &c, pieces, grain);
     } else {

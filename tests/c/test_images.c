@@ -141,6 +141,9 @@ static void convolutions_are_the_sums_they_stand_for(void) {
         f.outputs = f.groups * (1 + random_below(3));
         f.examples = 1 + random_below(5);
         f.piece = 1 + random_below(4);
+        memcpy(f.box, f.counts, sizeof f.box);
+        const int cut = random_below(N); /* a part of that axis, one of those before, all of those behind */
+        for (int i = 0; f.piece == 1 && i <= cut; i++) f.box[i] = i < cut ? 1 : 1 + random_below((int)f.counts[i]);
         check_convolution(&f, single);
     }
 }
@@ -157,6 +160,10 @@ static void large_convolutions_are_shared_out(void) {
         }
     }
     f.before[0] = 0;
+    memcpy(f.box, f.counts, sizeof f.box);
+    check_convolution(&f, true);
+    f.piece = 1;
+    f.box[1] = 7;
     check_convolution(&f, true);
 }
 

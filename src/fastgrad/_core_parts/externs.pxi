@@ -237,7 +237,7 @@ cdef extern from "fg.h" nogil:
         FG_IMAGE_AXES
     ctypedef struct fg_images:
         intptr_t examples, channels, outputs, groups, piece, itemsize
-        intptr_t[3] sizes, kernel, counts, stride, dilation, before
+        intptr_t[3] sizes, kernel, counts, stride, dilation, before, box
         fg_loop matmul
     ctypedef enum fg_convolution_kind:
         FG_INTO_RESULTS

@@ -108,7 +108,8 @@ cdef bint describe(fg_images* f, int code, fg_array* p, fg_array* q, dict option
             shape[2 + axis] = f.kernel[i]
         if code != CONVOLUTION and fg_shape(p if code == CONVOLUTION_INPUT else q)[2 + axis] != f.counts[i]:
             return False
-    f.piece = examples_together((f.counts[0], f.counts[1], f.counts[2]), weights_of(f))
+    f.piece, box = windows_together((f.counts[0], f.counts[1], f.counts[2]), weights_of(f))
+    f.box[0], f.box[1], f.box[2] = box
     return True
 
 
@@ -139,8 +140,8 @@ cdef intptr_t weights_of(fg_images* f) noexcept:
     return outputs * channels * f.kernel[0] * f.kernel[1] * f.kernel[2]
 
 
-cdef intptr_t examples_together(tuple counts, intptr_t weights) except -1:
-    """Of how many examples windows make one matrix: as the rows have it."""
+cdef tuple windows_together(tuple counts, intptr_t weights):
+    """Of how many examples, and of which part of each, windows make one matrix: as the rows have it."""
     global together
     if together is None:
         from .ops.convolutions import together as found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from .shaping import moveaxis, reshape
 
 _op = partial(register, module="fastgrad.nn.functional")
 
-_FEW, _MANY = 64, 512  # columns that a matrix of windows has at least
+_FEW, _MANY = 64, 512  # columns that a matrix of windows has at least; and at most, where images are large
 _ALONE = 1 << 18  # multiplications up to which BLAS keeps to one thread
 
 # ---------------------------------------------------------------- windows --
@@ -72,9 +72,9 @@ def _padded(x, padding):
     return wide
 
 
-def _columns(x, kernel, counts, stride, padding, dilation, groups):
-    """The windows of the images as matrices: (groups, C / groups * kernel, N * counts)."""
-    x = _padded(x, padding)
+def _columns(x, kernel, start, counts, stride, dilation, groups):
+    """A box of windows of padded images (C, N, ...) as matrices: (groups, C / groups * kernel, N * counts)."""
+    x = x[(..., *(slice(at * s, None) for at, s in zip(start, stride)))]
     rows, columns = x.shape[0] * math.prod(kernel) // groups, x.shape[1] * math.prod(counts)
     steps = x.strides[2:]
     windows = np.lib.stride_tricks.as_strided(
@@ -91,19 +91,41 @@ def _rows(y, groups):
     return rows.reshape(groups, y.shape[1] // groups, y.shape[0] * math.prod(y.shape[2:]))
 
 
+@lru_cache(256)
 def together(counts, weights):
-    """Of how many examples the windows make one matrix, for kernels of so many weights in a group.
+    """Of how many examples, and of a box of how many windows of each, the windows make one matrix.
 
-    Small products are best many, to be shared out to threads; in large ones BLAS has threads of its own.
+    `weights` are those of the kernels of a group. Small products are best many, to be shared out to threads while the
+    matrix of windows stays in the cache; in large ones BLAS has threads of its own.
     """
-    columns = _FEW if weights * _FEW <= _ALONE else _MANY
-    return max(1, -(-columns // math.prod(counts)))
+    wide, most = math.prod(counts), min(_ALONE // max(1, weights), _MANY)
+    if most < _FEW:
+        return max(1, -(-_MANY // wide)), counts
+    if wide <= 2 * most and wide * weights <= _ALONE:
+        return max(1, -(-_FEW // wide)), counts
+    box, room = [1] * len(counts), most
+    for i in reversed(range(len(counts))):
+        parts = -(-counts[i] // max(1, room))
+        box[i] = -(-counts[i] // parts)  # parts about equally large
+        room = 1 if parts > 1 else room // box[i]
+    return 1, tuple(box)
+
+
+def _boxes(counts, box):
+    """Boxes of windows: where each begins along each axis, and how large it is."""
+    starts = itertools.product(*(range(0, n, step) for n, step in zip(counts, box)))
+    return [(start, tuple(min(step, n - at) for at, n, step in zip(start, counts, box))) for start in starts]
 
 
 def _pieces(count, counts, weights):
-    """Slices of the examples that go together."""
-    step = together(counts, weights)
-    return [slice(i, i + step) for i in range(0, count, step)]
+    """What goes together: slices of the examples, and their boxes."""
+    step, box = together(tuple(counts), weights)
+    boxes = _boxes(counts, box)
+    return [(slice(i, i + step), boxes) for i in range(0, count, step)]
+
+
+def _of_box(y, start, sizes):
+    return y[(..., *(slice(at, at + n) for at, n in zip(start, sizes)))]
 
 
 def _pointwise(kernel, stride, padding):
@@ -143,9 +165,11 @@ def _convolution(x, w, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding):
         return (rows @ _images_as_rows(x, groups)).reshape(x.shape[0], w.shape[0], *counts)
     out = np.empty((x.shape[0], w.shape[0], *counts), np.result_type(x, w))
-    for piece in _pieces(x.shape[0], counts, w.size // groups):
-        part = rows @ _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
-        out[piece] = np.moveaxis(part.reshape(w.shape[0], -1, *counts), 1, 0)
+    for piece, boxes in _pieces(x.shape[0], counts, w.size // groups):
+        images = _padded(x[piece], padding)
+        for start, box in boxes:
+            part = rows @ _columns(images, kernel, start, box, stride, dilation, groups)
+            _of_box(out[piece], start, box)[...] = np.moveaxis(part.reshape(w.shape[0], -1, *box), 1, 0)
     return out
 
 
@@ -156,12 +180,15 @@ def _convolution_input(y, w, sizes, stride, padding, dilation, groups):
     if _pointwise(kernel, stride, padding) and tuple(counts) == tuple(sizes):
         return (rows @ _images_as_rows(y, groups)).reshape(y.shape[0], groups * w.shape[1], *counts)
     out = np.empty((y.shape[0], groups * w.shape[1], *sizes), np.result_type(y, w))
-    for piece in _pieces(y.shape[0], counts, w.size // groups):
-        columns = rows @ _rows(y[piece], groups)
-        parts = columns.reshape(out.shape[1], *kernel, -1, *counts)
-        wide = np.zeros((out.shape[1], parts.shape[1 + len(kernel)], *padded_sizes(sizes, padding)), out.dtype)
-        for offset in itertools.product(*map(range, kernel)):
-            wide[window_slices(offset, counts, stride, dilation)] += parts[(slice(None), *offset)]
+    for piece, boxes in _pieces(y.shape[0], counts, w.size // groups):
+        results = y[piece]
+        wide = np.zeros((out.shape[1], len(results), *padded_sizes(sizes, padding)), out.dtype)
+        for start, box in boxes:
+            columns = rows @ _rows(_of_box(results, start, box), groups)
+            parts = columns.reshape(out.shape[1], *kernel, -1, *box)
+            room = wide[(..., *(slice(at * s, None) for at, s in zip(start, stride)))]
+            for offset in itertools.product(*map(range, kernel)):
+                room[window_slices(offset, box, stride, dilation)] += parts[(slice(None), *offset)]
         out[piece] = np.moveaxis(wide[inside(padding, sizes)], 1, 0)
     return out
 
@@ -170,9 +197,11 @@ def _convolution_weight(x, y, kernel, stride, padding, dilation, groups):
     x, y = _dense(x, y)
     counts = y.shape[2:]
     out = np.zeros((groups, y.shape[1] // groups, x.shape[1] // groups * math.prod(kernel)), np.result_type(x, y))
-    for piece in _pieces(x.shape[0], counts, out.size // groups):
-        columns = _columns(x[piece], kernel, counts, stride, padding, dilation, groups)
-        out += _rows(y[piece], groups) @ np.swapaxes(columns, 1, 2)
+    for piece, boxes in _pieces(x.shape[0], counts, out.size // groups):
+        images = _padded(x[piece], padding)
+        for start, box in boxes:
+            columns = _columns(images, kernel, start, box, stride, dilation, groups)
+            out += _rows(_of_box(y[piece], start, box), groups) @ np.swapaxes(columns, 1, 2)
     return out.reshape(y.shape[1], x.shape[1] // groups, *kernel)
 
 
