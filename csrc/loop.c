@@ -401,6 +401,8 @@ static int kept_axis(int from, int count, const axis *axes) {
     return best;
 }
 
+enum { LONG_PIECE = 2048 }; /* elements of a row: short ones are fetched into the cache less well */
+
 void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from) {
     axis axes[FG_MAXDIMS + 1];
     reduction r = {loop, into->data, from->data, axes, 0, 0, 0, 0, from->itemsize};
@@ -421,8 +423,8 @@ void fg_loop_reduce(const fg_loop *loop, fg_array *into, fg_array *from) {
     const axis *cut = &axes[r.cut];
     intptr_t grain = FG_GRAIN / (from->size / cut->n) + 1;
     if (r.cut == 0) { /* long pieces of rows, and no line of the cache to two threads */
-        const intptr_t share = cut->n / fg_threads_get();
-        grain = ((grain < share ? share : grain) + FG_LINE - 1) & ~(intptr_t)(FG_LINE - 1);
+        const intptr_t share = cut->n / fg_threads_get() & ~(intptr_t)(FG_LINE - 1);
+        grain = share < LONG_PIECE || share < grain ? cut->n : share;
     }
     if (cut->into && from->size > 2 * FG_GRAIN)
         fg_parallel(reduce_part, &r, cut->n, grain);
