@@ -323,5 +323,5 @@ def test_scipys_errors_are_raised_where_they_are_asked_for(size):
             scipy_special.errstate(all="raise"),
             pytest.raises(scipy_special.SpecialFunctionError, match="singularity"),
         ):
-            fg.special.gammaln(x)
-    fg.special.gammaln(np.zeros(1))
+            fg.special.y0(x)
+    fg.special.y0(np.zeros(1))

@@ -1,6 +1,6 @@
 """What csrc/elementary.h computes, in NumPy, operation for operation: the same bits.
 
-Each function takes arrays of single or of double precision; `curve` makes the forward of a row of one. The expressions branch nowhere, so that compilers make
+Each function takes arrays of single or of double precision; `_curve` makes the forward of a row of one. The expressions branch nowhere, so that compilers make
 vector instructions of the loops in C; and they are made of operations that IEEE 754 defines to the last bit.
 
 `exp` is reduced by multiples of log 2 (Muller, Elementary functions, 3rd edition, section 11.1); `log1p` is Tang's by
@@ -12,7 +12,6 @@ computation 36, 1981. The coefficients are Chebyshev interpolants computed with 
 from __future__ import annotations
 
 import math
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -446,34 +445,3 @@ def gelu_terms(x):
 def gelu_pull(t, x):
     chance, e = _normal(x)
     return t * (chance + x * (_DENSITY_AT_0 * e))
-
-
-# ---------------------------------------------------------------- rows
-
-
-def curve(function, general=None):
-    """The forward of a row: of single and double precision `function`, of any other dtype `general`.
-
-    Without that other real numbers are `function`'s too, and complex ones an error.
-    """
-
-    if general is None:
-        general = partial(_of_real, function)
-
-    def forward(*operands):
-        dtype = np.result_type(*operands)
-        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-            return general(*operands)
-        native = np.float32 if dtype.itemsize == 4 else np.float64
-        with np.errstate(all="ignore"):  # of what is computed and not chosen
-            return function(*[np.asarray(x, native) for x in operands])
-
-    forward.general = general
-    return forward
-
-
-def _of_real(function, *operands):
-    dtype = np.result_type(*operands)
-    if dtype.kind not in "fiub":
-        raise TypeError(f"{function.__name__}: takes real numbers, not {dtype}")
-    return function(*operands)

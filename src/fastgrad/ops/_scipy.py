@@ -12,7 +12,7 @@ from functools import partial
 import numpy as np
 
 from ._batch import ranked
-from ._elementary import curve as _curve
+from ._curve import curve as _curve
 from ._row import TABLE, Op, register
 from .elementwise import trunc, where
 

@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 
 from . import _elementary
+from ._curve import curve
 from ._doc import describe
 from ._doc import doc as _doc_of
-from ._elementary import curve
 from ._row import case, register
 from .composites import sigmoid, softplus, softplus_pull
 from .elementwise import abs, expm1, tanh, where

@@ -12,9 +12,9 @@ from functools import partial
 import numpy as np
 
 from . import _bessel, _scipy
+from ._curve import curve
 from ._doc import describe
 from ._doc import doc as _doc
-from ._elementary import curve
 from ._gamma import through_double
 from ._row import case, register
 from ._scipy import by as _by

@@ -10,10 +10,9 @@ import math
 
 import numpy as np
 
-from . import _elementary
 from ._batch import past
+from ._curve import Lazy, curve
 from ._doc import doc as _doc
-from ._elementary import curve
 from ._row import TABLE, case
 from ._row import register as _op
 from .elementwise import erf, exp, log, square
@@ -136,39 +135,39 @@ def _bce_with_logits(x, y, reduction="mean"):
 
 
 # fmt: off
-sigmoid = _op("sigmoid", curve(_elementary.sigmoid, _sigmoid), "x", vjp=lambda g, out, x: sigmoid_pull(g, out),
+sigmoid = _op("sigmoid", curve(Lazy("sigmoid"), _sigmoid), "x", vjp=lambda g, out, x: sigmoid_pull(g, out),
               loop="sigmoid", kinks=[((0.0,), (0.25,)), ((1000.0,), (0.0,)), ((-1000.0,), (0.0,))],
               doc=_doc("1 / (1 + exp(-x)), exact in both tails.", "sigmoid([-1000., 0., 1000.])",
                        "tensor([0. , 0.5, 1. ])", "Within 2 units in the last place."))
-sigmoid_pull = _op("sigmoid_pull", curve(_elementary.sigmoid_pull, _elementary.sigmoid_pull), "t, y",
+sigmoid_pull = _op("sigmoid_pull", curve(Lazy("sigmoid_pull"), Lazy("sigmoid_pull")), "t, y",
                    vjp=(lambda g, out, t, y: sigmoid_pull(g, y), lambda g, out, t, y: g * (t * (1 - 2 * y))),
                    loop="sigmoid_pull", doc="The vjp of sigmoid, from its result y.")
-relu = _op("relu", curve(_elementary.relu, lambda x: np.where(x <= 0, 0, x)), "x", loop="relu",
+relu = _op("relu", curve(Lazy("relu"), lambda x: np.where(x <= 0, 0, x)), "x", loop="relu",
            vjp=lambda g, out, x: relu_pull(g, x),
            kinks=[((0.0,), (0.0,)), ((-0.0,), (0.0,)), ((math.nan,), (1.0,))],
            doc=_doc("The positive part of x.", "relu([-1., 0., 2.])", "tensor([0., 0., 2.])",
                     "The gradient is 0 at 0."))
-relu_pull = _op("relu_pull", curve(_elementary.relu_pull, lambda t, x: np.where(x <= 0, 0, t)), "t, x",
+relu_pull = _op("relu_pull", curve(Lazy("relu_pull"), lambda t, x: np.where(x <= 0, 0, t)), "t, x",
                 vjp=(lambda g, out, t, x: relu_pull(g, x), lambda g, out, t, x: 0.0),
                 loop="relu_pull", doc="The vjp of relu: t, and 0 where x is not positive.")
-softplus = _op("softplus", curve(_elementary.softplus, _softplus), "x", vjp=lambda g, out, x: softplus_pull(g, x),
+softplus = _op("softplus", curve(Lazy("softplus"), _softplus), "x", vjp=lambda g, out, x: softplus_pull(g, x),
                loop="softplus", kinks=[((0.0,), (0.5,)), ((1000.0,), (1.0,)), ((math.inf,), (1.0,))],
                doc=_doc("log(1 + exp(x)), without overflow.", "softplus([-1000., 1000.])", "tensor([   0., 1000.])",
                         "Within 2 units in the last place."))
-softplus_pull = _op("softplus_pull", curve(_elementary.softplus_pull, lambda t, x: t * _sigmoid(x)), "t, x",
+softplus_pull = _op("softplus_pull", curve(Lazy("softplus_pull"), lambda t, x: t * _sigmoid(x)), "t, x",
                     vjp=(lambda g, out, t, x: softplus_pull(g, x),
                          lambda g, out, t, x: g * (t * (sigmoid(x) * sigmoid(-x)))),
                     loop="softplus_pull", doc="The vjp of softplus: t * sigmoid(x).")
-silu = _op("silu", curve(_elementary.silu, lambda x: x * _sigmoid(x)), "x", vjp=lambda g, out, x: silu_pull(g, x),
+silu = _op("silu", curve(Lazy("silu"), lambda x: x * _sigmoid(x)), "x", vjp=lambda g, out, x: silu_pull(g, x),
            loop="silu", kinks=[((0.0,), (0.5,))],
            doc=_doc("x * sigmoid(x), also called swish.", "silu([-1000., 0., 1000.])", "tensor([  -0.,    0., 1000.])"))
-silu_pull = _op("silu_pull", curve(_elementary.silu_pull, _silu_pull), "t, x", loop="silu_pull",
+silu_pull = _op("silu_pull", curve(Lazy("silu_pull"), _silu_pull), "t, x", loop="silu_pull",
                 vjp=(lambda g, out, t, x: silu_pull(g, x), _silu_pull_dx),
                 doc="The vjp of silu.")
-gelu_terms = _op("gelu_terms", curve(_elementary.gelu_terms, lambda x: x * _normal(x)), "x",
+gelu_terms = _op("gelu_terms", curve(Lazy("gelu_terms"), lambda x: x * _normal(x)), "x",
                  vjp=lambda g, out, x: gelu_pull(g, x), loop="gelu_terms", kinks=[((0.0,), (0.5,))],
                  doc="x times the chance that a standard normal variable is less than x.")
-gelu_pull = _op("gelu_pull", curve(_elementary.gelu_pull, lambda t, x: t * (_normal(x) + x * _density(x))), "t, x",
+gelu_pull = _op("gelu_pull", curve(Lazy("gelu_pull"), lambda t, x: t * (_normal(x) + x * _density(x))), "t, x",
                 vjp=(lambda g, out, t, x: gelu_pull(g, x),
                      lambda g, out, t, x: g * (t * (_density(x) * (2 - x * x)))),
                 loop="gelu_pull", doc="The vjp of gelu_terms.")
@@ -177,11 +176,11 @@ gelu = _op("gelu", _gelu, "x; approximate='none'", kinks=[((0.0,), (0.5,))],
            doc=_doc("Gaussian error linear unit: x times the chance that a standard normal variable is less than x.",
                     "gelu([0., 10.])", "tensor([ 0., 10.])",
                     "Hendrycks and Gimpel, Gaussian error linear units (GELUs), arXiv:1606.08415, 2016, section 2."))
-logistic_loss = _op("logistic_loss", curve(_elementary.logistic_loss, _logistic_loss), "x, y", near=((-2, 2), (0, 1)),
+logistic_loss = _op("logistic_loss", curve(Lazy("logistic_loss"), _logistic_loss), "x, y", near=((-2, 2), (0, 1)),
                     vjp=(lambda g, out, x, y: logistic_pull(g, x, y), lambda g, out, x, y: -(g * x)),
                     loop="logistic_loss",
                     doc="Cross entropy of y under sigmoid(x).")
-logistic_pull = _op("logistic_pull", curve(_elementary.logistic_pull, _logistic_pull), "t, x, y",
+logistic_pull = _op("logistic_pull", curve(Lazy("logistic_pull"), _logistic_pull), "t, x, y",
                     near=((-2, 2), (-2, 2), (0, 1)), loop="logistic_pull",
                     vjp=(lambda g, out, t, x, y: logistic_pull(g, x, y),
                          lambda g, out, t, x, y: g * (t * (sigmoid(x) * sigmoid(-x))),

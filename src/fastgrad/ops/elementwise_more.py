@@ -14,9 +14,9 @@ import numpy as np
 
 from . import _gamma
 from ._batch import past, ranked
+from ._curve import curve
 from ._doc import describe
 from ._doc import doc as _doc
-from ._elementary import curve
 from ._gamma import SINC_SLOPE, through_double
 from ._row import TABLE, case
 from ._row import register as _op

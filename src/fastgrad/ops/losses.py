@@ -12,7 +12,7 @@ import numpy as np
 
 from . import _elementary
 from ._batch import every
-from ._elementary import curve
+from ._curve import curve
 from ._row import case, register
 from .activations import gate
 from .composites import softplus

@@ -15,9 +15,9 @@ from functools import partial
 import numpy as np
 
 from . import _elementary, _gamma, _scipy
+from ._curve import curve
 from ._doc import describe
 from ._doc import doc as _doc
-from ._elementary import curve
 from ._gamma import through_double
 from ._row import TABLE, case, register
 from ._scipy import defined as _defined
