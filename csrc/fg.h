@@ -260,6 +260,31 @@ bool fg_give_along(const fg_along *p, void *to, const void *from, int dtype);
 
 /* ---------------------------------------------------------------- images: convolutions -- */
 
+enum { FG_BATCH_ARGS = 4, FG_BATCH_DIMS = 5 };
+/* A generalized loop of NumPy's over a stack of matrices: counts (that of the stack first) and strides (those from one
+ * matrix to the next first) as it is given them. */
+typedef struct fg_batch {
+    fg_loop loop;
+    int nargs;
+    char *data[FG_BATCH_ARGS];
+    intptr_t dims[FG_BATCH_DIMS], strides[3 * FG_BATCH_ARGS];
+} fg_batch;
+/* Run it, shared out by `grain` matrices at least. Whether no invalid operation was reported, which is how the loops of
+ * numpy.linalg say that a matrix is singular. */
+bool fg_batch_run(const fg_batch *batch, intptr_t grain);
+
+#define FG_SYSTEM 16 /* the most rows, and the most columns on the right */
+/* Stacks of n x n matrices, and of n x k right-hand sides (NULL: identities), of double (wide) or float; x in C order.
+ * All arithmetic is double. */
+typedef struct fg_systems {
+    const char *a, *b;
+    char *x;
+    intptr_t n, k, a_strides[3], b_strides[3];
+    bool wide;
+} fg_systems;
+/* Solve `count` of them. Whether all results are finite. */
+bool fg_systems_solve(const fg_systems *systems, intptr_t count);
+
 #define FG_IMAGE_AXES 3 /* fewer: the first have size 1 */
 /* Images (examples, channels, sizes), kernels (outputs, channels / groups, kernel) and results (examples, outputs,
  * counts) of one number type, in C order and not empty. Windows are products of `piece` examples at a time, of one

@@ -18,6 +18,7 @@ include "_core_parts/record.pxi"     # apply: forward, and the node that remembe
 include "_core_parts/derived.pxi"    # the direct path of expressions
 include "_core_parts/shapes.pxi"     # the direct path of reductions and views
 include "_core_parts/products.pxi"   # the direct path of matmul and linear layers
+include "_core_parts/batches.pxi"    # NumPy's functions of many matrices
 include "_core_parts/images.pxi"     # the direct path of convolutions
 include "_core_parts/gather.pxi"     # the direct path of indices that hold arrays
 include "_core_parts/axes.pxi"       # the direct path of views with other axes

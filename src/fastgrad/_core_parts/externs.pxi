@@ -245,6 +245,26 @@ cdef extern from "fg.h" nogil:
         FG_INTO_KERNELS
     fg_status fg_convolve(const fg_images*, fg_convolution_kind, char* x, char* w, char* y)
 
+    enum:
+        FG_BATCH_ARGS
+    ctypedef struct fg_batch:
+        fg_loop loop
+        int nargs
+        char* data[4]
+        intptr_t dims[5]
+        intptr_t strides[12]
+    c_bool fg_batch_run(const fg_batch*, intptr_t grain)
+    enum:
+        FG_SYSTEM
+    ctypedef struct fg_systems:
+        const char* a
+        const char* b
+        char* x
+        intptr_t n, k
+        intptr_t[3] a_strides, b_strides
+        c_bool wide
+    c_bool fg_systems_solve(const fg_systems*, intptr_t count)
+
     bint fg_maxima(const fg_images*, const void* x, void* out)
     bint fg_maxima_back(const fg_images*, const void* x, const void* g, void* dx)
 

@@ -61,34 +61,32 @@ cdef inline void hold_pair(fg_array* p, fg_array* q) noexcept:
 
 
 cdef void multiply_batches(fg_array* p, fg_array* q, fg_array* r) noexcept nogil:
-    """One call for each run of matrices along the last axis of the batch, as NumPy makes them."""
+    """One call for each run of matrices along the last axis of the batch, as NumPy makes them; long runs are shared."""
     cdef fg_array* args[3]
-    cdef char* data[3]
     cdef char* at[3]
-    cdef intptr_t dims[4]
-    cdef intptr_t strides[9]
+    cdef fg_batch b
     cdef intptr_t index[FG_MAXDIMS]
     cdef int i, k, batch = max(p.ndim, q.ndim) - 2
-    cdef fg_loop* loop = MAT_loop(p.dtype)
     args[0], args[1], args[2] = p, q, r
-    memset(strides, 0, sizeof(strides))
-    dims[0] = size_at(r, -1) if batch > 0 else 1
-    dims[1], dims[2], dims[3] = 1, fg_shape(p)[p.ndim - 1], 1
-    strides[4], strides[5] = fg_strides(p)[p.ndim - 1], fg_strides(q)[max(q.ndim - 2, 0)]
+    memset(&b, 0, sizeof(b))
+    b.loop, b.nargs = MAT_loop(p.dtype)[0], 3
+    b.dims[0] = size_at(r, -1) if batch > 0 else 1
+    b.dims[1], b.dims[2], b.dims[3] = 1, fg_shape(p)[p.ndim - 1], 1
+    b.strides[4], b.strides[5] = fg_strides(p)[p.ndim - 1], fg_strides(q)[max(q.ndim - 2, 0)]
     if p.ndim > 1:
-        dims[1], strides[3] = fg_shape(p)[p.ndim - 2], fg_strides(p)[p.ndim - 2]
-        strides[7] = fg_strides(r)[max(batch, 0)]
+        b.dims[1], b.strides[3] = fg_shape(p)[p.ndim - 2], fg_strides(p)[p.ndim - 2]
+        b.strides[7] = fg_strides(r)[max(batch, 0)]
     if q.ndim > 1:
-        dims[3], strides[6] = fg_shape(q)[q.ndim - 1], fg_strides(q)[q.ndim - 1]
-        strides[8] = fg_strides(r)[r.ndim - 1]
+        b.dims[3], b.strides[6] = fg_shape(q)[q.ndim - 1], fg_strides(q)[q.ndim - 1]
+        b.strides[8] = fg_strides(r)[r.ndim - 1]
     for k in range(3):
         at[k] = args[k].data
         if batch > 0:
-            strides[k] = stride_at(args[k], -1)
+            b.strides[k] = stride_at(args[k], -1)
     memset(index, 0, sizeof(index))
     while True:
-        data[0], data[1], data[2] = at[0], at[1], at[2]  # the loop moves them
-        loop.fn(data, dims, strides, loop.data)
+        b.data[0], b.data[1], b.data[2] = at[0], at[1], at[2]
+        multiply_run(&b)
         i = 2
         while i <= batch:
             index[i] += 1
@@ -102,6 +100,19 @@ cdef void multiply_batches(fg_array* p, fg_array* q, fg_array* r) noexcept nogil
             i += 1
         if i > batch:
             return
+
+
+cdef enum:
+    ONE_THREAD = 262144   # products of numbers up to which a BLAS library multiplies matrices on one thread;
+    LOCKED = 8192         # below, its calls on two threads get in each other's way: each takes a lock
+
+
+cdef inline void multiply_run(fg_batch* b) noexcept nogil:
+    cdef intptr_t each = b.dims[1] * b.dims[2] * b.dims[3]
+    if b.dims[0] > 1 and LOCKED <= each <= ONE_THREAD:
+        fg_batch_run(b, 1 + ONE_THREAD // each)
+    else:
+        b.loop.fn(b.data, b.dims, b.strides, b.loop.data)
 
 
 cdef fg_array* outer_of(fg_array* column, fg_array* row) except NULL:

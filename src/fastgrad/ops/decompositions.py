@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import _errors
+from . import _stacks
 from ._batch import past, ranked
 from ._doc import describe
 from ._doc import doc as _doc
@@ -200,7 +201,7 @@ def _inverse(x):
     if type(x) is not np.ndarray:
         return solve_triangular(x, _eye(x.shape[-1], x.dtype), 0, True)
     if x.ndim > 2 or not x.size or _lapack("trtri") is None:
-        return np.linalg.inv(x)
+        return _stacks.systems(x)
     return _lapack("trtri")[x.dtype.char](x.T, lower=False)[0].T
 
 
@@ -223,7 +224,7 @@ def _triangular_dab(g, out, a, b, trans, lower, unit_diagonal):
 
 def _solve_dab(g, out, a, b):
     if b.ndim > 1:
-        db = solve(a.mT, g)
+        db = _stacks.systems(a.mT, g) if type(a) is type(g) is np.ndarray else solve(a.mT, g)
         return -(db @ out.mT), db
     db = solve(a.mT, _column(g))
     return -db * _row(out), db[..., 0]
@@ -251,14 +252,21 @@ def _batch_solve(row):
 
 def _cofactors(a):
     """The derivative of det: det(a) times the transposed inverse, but defined for singular matrices too."""
-    det = np.linalg.det(a)
+    det = _stacks.det(a)
     if np.all(det != 0):
-        return det[..., None, None] * np.linalg.inv(a).swapaxes(-1, -2)
+        return _scaled(det, _stacks.systems(a).mT)
     u, s, vh = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1, dtype=s.dtype)  # of all but one
     sign = np.linalg.det(u) * np.linalg.det(vh)
     return sign[..., None, None] * np.matmul(np.conj(u) * others[..., None, :], np.conj(vh))
+
+
+def _det_da(g, out, a):
+    """By `cofactors`, which is derived in turn; without another determinant where there is nothing more to derive."""
+    if type(a) is np.ndarray and np.all(out != 0):
+        return _scaled(g * out, _stacks.systems(a).mT)
+    return _scaled(g, cofactors(a))
 
 
 _MINORS = 8  # rows up to which cofactors are differentiated by their definition, singular matrices included
@@ -283,7 +291,7 @@ def _slogdet_da(g, out, a):
     sign, log = g
     if a.dtype.kind == "c":
         log = log - 1j * (sign.conj() * out[0]).imag
-    return _scaled(log, _adjoint(inv(a)))
+    return _scaled(log, _adjoint(_stacks.systems(a) if type(a) is np.ndarray else inv(a)))
 
 
 # ---------------------------------------------------------------- symmetric matrices --
@@ -472,13 +480,13 @@ solve_triangular = _op(
              """b of one dimension is a vector. With SciPy its LAPACK solves, without it NumPy's general solver.
              LinAlgError is raised for a zero on the diagonal."""))
 solve = _op(
-    "solve", np.linalg.solve, "a, b", joint=True, vjp=_solve_dab, saves="out, a", batch=_batch_solve(lambda: solve),
+    "solve", _stacks.solve, "a, b", joint=True, vjp=_solve_dab, saves="out, a", batch=_batch_solve(lambda: solve),
     cases=[case(_GENERAL, (3,)), case(_GENERAL, (3, 2)), case(_BATCH, (3, 2)), case(_GENERAL, (2, 3, 1)),
            case(_BATCH, (3,)), case(_COMPLEX, (3,)), case(_EMPTY, (0, 2))],
     doc=_doc("x with ``a @ x == b``.", "linalg.solve([[2., 0.], [0., 4.]], [2., 8.])", "tensor([1., 2.])",
              "b of one dimension is a vector. LinAlgError is raised where a is singular."))
 inv = _op(
-    "inv", np.linalg.inv, "a", vjp=_inv_da, saves="out", batch="same",
+    "inv", _stacks.inv, "a", vjp=_inv_da, saves="out", batch="same",
     cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_EMPTY)],
     doc=_doc("Inverse of matrices.", "linalg.inv([[2., 0.], [0., 4.]])", "tensor([[0.5 , 0.  ],\n        [0.  , 0.25]])",
              "LinAlgError is raised where a is singular."))
@@ -491,12 +499,12 @@ cofactors = _op(
            case(_EMPTY)],
     doc="The matrix of cofactors: the derivative of `det`.")
 det = _op(
-    "det", np.linalg.det, "a", vjp=lambda g, out, a: _scaled(g, cofactors(a)), saves="a", batch="same",
+    "det", _stacks.det, "a", vjp=_det_da, saves="out, a", batch="same",
     cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_SINGULARS), case((1, 1)), case(_EMPTY)],
     doc=_doc("Determinant of matrices.", "linalg.det([[2., 1.], [0., 4.]])", "tensor(8.)",
              "The gradient is that of the polynomial, so that it exists for singular matrices too."))
 slogdet = _op(
-    "slogdet", np.linalg.slogdet, "a", multi=True, named=SlogdetResult, holomorphic=False, vjp=_slogdet_da,
+    "slogdet", _stacks.slogdet, "a", multi=True, named=SlogdetResult, holomorphic=False, vjp=_slogdet_da,
     saves="out, a", batch="same",
     cases=[case(_GENERAL), case(_BATCH), case(_COMPLEX), case(_EMPTY)],
     doc=_doc("Sign and logarithm of the absolute value of determinants.", "linalg.slogdet([[2., 0.], [0., 0.5]])",
@@ -505,7 +513,7 @@ slogdet = _op(
 # ---------------------------------------------------------------- symmetric matrices --
 
 cholesky = _op(
-    "cholesky", lambda a, upper: np.linalg.cholesky(a, upper=upper), "a; upper=False",
+    "cholesky", _stacks.cholesky, "a; upper=False",
     holomorphic=False, vjp=_cholesky_da, saves="out", batch="same",
     cases=[case(_DEFINITE, upper=False), case(_DEFINITES, upper=False), case(_HERMITIAN, upper=False),
            case(_DEFINITE, upper=True), case(_HERMITIAN, upper=True), case(_EMPTY, upper=False)],
