@@ -47,6 +47,7 @@
 #include "elementary.h"
 
 #include "gamma.h"
+#include "sines.h"
 
 #include "bessel.h"
 
@@ -109,6 +110,8 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(2, 2, hardswish_pull) \
     EACH(3, 3, share)          \
     EACH(3, 3, signed_power)   \
+    EACH(2, 2, hypot)          \
+    EACH(2, 2, logaddexp)      \
     EACH(3, 3, logistic_pull)  \
     EACH(3, 2, leaky_terms)    \
     EACH(3, 1, clamp)          \
@@ -133,6 +136,8 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(2, 2, xlogy)      \
     EACH(1, 1, sinc)       \
     EACH(1, 1, sinc_slope) \
+    EACH(1, 1, near_sin)   \
+    EACH(1, 1, near_cos)   \
     EACH(1, 1, psi_terms)  \
     EACH(1, 1, trigamma)   \
     EACH(1, 1, log_ndtr)   \

@@ -251,6 +251,11 @@ static FG_INLINE REAL OF(logit_pull)(REAL t, REAL p) {
     return p >= 0 && p <= 1 ? slope : (REAL)NAN;
 }
 
+static FG_INLINE REAL OF(logaddexp)(REAL x, REAL y) {
+    const REAL apart = (x < y ? y : x) + OF(log1p)(OF(tail)(x - y));
+    return x == y ? x + N(0.6931471805599453, 0.6931471824645996f) : apart;
+}
+
 /* ---------------------------------------------------------------- lines with bends -- */
 
 static FG_INLINE REAL OF(relu)(REAL x) { return x <= 0 ? 0 : x; }
@@ -297,6 +302,26 @@ static FG_INLINE REAL OF(signed_power)(REAL power, REAL x, REAL y) {
     const bool whole = OF(is_whole)(y), odd = whole & !OF(is_whole)(N(0.5, 0.5f) * y);
     const REAL turned = N(copysign, copysignf)(power, odd ? x : 1);
     return (x < 0) & (x - x == 0) & !whole ? (REAL)NAN : turned;
+}
+
+/* The root of the squares of numbers of middling size, and by how much it is too large. */
+static FG_INLINE REAL OF(hypot)(REAL x, REAL y) {
+    const REAL a = OF(magnitude)(x), b = OF(magnitude)(y);
+#if IS_DOUBLE
+    const double larger = a < b ? b : a, smaller = a < b ? a : b;
+    const double scale = larger > 0x1p511 ? 0x1p-600 : smaller < 0x1p-459 ? 0x1p600 : 1;
+    const double back = larger > 0x1p511 ? 0x1p600 : smaller < 0x1p-459 ? 0x1p-600 : 1;
+    const double p = larger * scale, q = smaller * scale, h = sqrt(p * p + q * q);
+    const bool wide = h > 2 * q;
+    const double d = h - (wide ? p : q);
+    const double u = wide ? 2 * d * (p - 2 * q) : p * (2 * d - p);
+    const double v = wide ? (4 * d - q) * q + d * d : (d - 2 * (p - q)) * d;
+    const double root = (h - (u + v) / (2 * h)) * back;
+    const double out = smaller <= larger * 0x1p-54 ? larger + smaller : root;
+#else
+    const float out = (float)sqrt((double)a * a + (double)b * b);
+#endif
+    return (a == (REAL)INFINITY) | (b == (REAL)INFINITY) ? (REAL)INFINITY : out;
 }
 
 /* ---------------------------------------------------------------- the normal distribution -- */

@@ -213,8 +213,8 @@ void fg_products_of_others(fg_array *x, fg_array *g, fg_array *result, intptr_t 
 /* By name and type number of the result. {NULL, NULL} if there is none.
  * "where": (bool, T, T) -> T for any itemsize 1, 2, 4, 8, 16. The curves of curves.c: T is float32 or float64. */
 fg_loop fg_kernel_find(const char *name, int dtype);
-/* Powers of float32 or float64 by NumPy's loop for positive numbers, and `loop` itself for others. */
-fg_loop fg_powers_by(const fg_loop *loop, int dtype);
+/* The same, by name and type number, for a row of which NumPy has a loop too: one of both, ours alone, or NumPy's. */
+fg_loop fg_mixed_find(const char *name, int dtype, const fg_loop *of_numpy);
 /* to[...] = from, same dtype, `from` broadcast to `to`'s shape; memory must not overlap. Pure arithmetic. */
 void fg_copy(fg_array *to, fg_array *from);
 /* Every element of `a` = the `itemsize` bytes at `value`. */

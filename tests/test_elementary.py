@@ -205,3 +205,19 @@ def test_slopes_of_special_functions(name):
     difference = (f(fg.asarray(x + h)).numpy() - f(fg.asarray(x - h)).numpy()) / (2 * h)
     np.testing.assert_allclose(first, difference, 1e-5, 1e-6)
     np.testing.assert_allclose(second, (slope(x + h).numpy() - slope(x - h).numpy()) / (2 * h), 1e-5, 1e-5)
+
+
+@pytest.mark.skipif(np.finfo(L).nmant < 63, reason="long doubles are no longer than doubles here")
+@pytest.mark.parametrize("name", ["sin", "cos"])
+def test_sines_of_doubles_are_off_by_less_than_one_unit(name):
+    x = np.random.default_rng(5).uniform(-20_000, 20_000, 50_000)  # beyond 16384 they are NumPy's
+    x[::2] *= 1e-4
+    expected = getattr(np, name)(x.astype(L))
+    found = getattr(fg, name)(x).numpy()
+    assert (abs(found - expected) / np.spacing(abs(expected).astype(float))).max() < 1
+    multiples = np.arange(-10_430, 10_431) * (np.pi / 2)
+    near = np.concatenate([multiples, np.nextafter(multiples, np.inf)])
+    expected = getattr(np, name)(near)
+    assert (abs(getattr(fg, name)(near).numpy() - expected) <= np.spacing(abs(expected))).all()
+    far = np.array([1e5, -1e22, 2.0**60])
+    same_bits(getattr(fg, name)(far).numpy(), getattr(np, name)(far), name)

@@ -199,7 +199,7 @@ cdef extern from "fg.h" nogil:
 
     void fg_products_of_others(fg_array* x, fg_array* g, fg_array* result, intptr_t outer, intptr_t n, intptr_t inner)
     fg_loop fg_kernel_find(const char* name, int dtype)
-    fg_loop fg_powers_by(const fg_loop* loop, int dtype)
+    fg_loop fg_mixed_find(const char* name, int dtype, const fg_loop* of_numpy)
     void fg_copy(fg_array* to, fg_array* source)
     void fg_fill(fg_array* a, const void* value)
     void fg_triangle(fg_array* source, fg_array* to, intptr_t k, c_bool lower)

@@ -377,14 +377,12 @@ cdef int find_loops(Row row) except -1:
     codes = [FG_BOOL, FG_FLOAT32, FG_FLOAT64, FG_COMPLEX64, FG_COMPLEX128]
     if row.op.loop is not None:
         name = row.op.loop.encode()
-        ufunc = getattr(row.fn, "general", row.fn)  # for what csrc has no loop of
+        ufunc = getattr(row.fn, "general", row.fn)
         for i in range(1, 5):
             code = row.out_code[codes[i]] = codes[i]
-            row.loops[code] = fg_kernel_find(name, code)
-            if row.loops[code].fn == NULL and isinstance(ufunc, np.ufunc):
+            if isinstance(ufunc, np.ufunc):
                 row.out_code[code] = find_loop(ufunc, code, &row.loops[code])
-            if row.name == "power":
-                row.loops[code] = fg_powers_by(&row.loops[code], code)
+            row.loops[code] = fg_mixed_find(name, code, &row.loops[code])
     elif isinstance(row.fn, np.ufunc):
         for i in range(5):
             code = codes[i]

@@ -6,7 +6,8 @@ vector instructions of the loops in C; and they are made of operations that IEEE
 `exp` is reduced by multiples of log 2 (Muller, Elementary functions, 3rd edition, section 11.1); `log1p` is Tang's by
 s = f / (2 + f), as in FreeBSD's s_log1p.c; `erf` near 0 is a polynomial, and elsewhere exp(-x*x) times a polynomial of
 (x - m) / (x + m), after Shepherd and Laframboise, Chebyshev approximation of (1 + 2x) exp(x^2) erfc x, Mathematics of
-computation 36, 1981. The coefficients are Chebyshev interpolants computed with 60 digits.
+computation 36, 1981. `sin` and `cos` are reduced by multiples of pi / 2 in three parts and have the polynomials of FreeBSD's
+k_sin.c and k_cos.c; `hypot` is Borges's, An improved algorithm for hypot(a, b), arXiv:1904.09481. The other coefficients are Chebyshev interpolants computed with 60 digits.
 """
 
 from __future__ import annotations
@@ -74,10 +75,16 @@ _SINGLE = _Numbers(
            -0.026838794350624084, -0.001217948622070253, 0.0030821708496659994, -0.0004936284385621548,
            -0.00033186282962560654),
 )
+_SINE = (0.00833333333332249, -0.0001984126982985795, 2.7557313707070068e-06, -2.5050760253406863e-08,
+         1.58969099521155e-10)
+_COSINE = (0.0416666666666666, -0.001388888888887411, 2.480158728947673e-05, -2.7557314351390663e-07,
+           2.087572321298175e-09, -1.1359647557788195e-11)
 # fmt: on
 
 
 SQRT_HALF = math.sqrt(0.5)
+FAR_ANGLE = 16384.0
+_LN2 = math.log(2.0)
 
 #: erfinv(y) / y, by y*y; and by s - 2, s - 4.4 (single precision: s - 2.5) erfinv(y) / s, where s = sqrt(-log(1 - y)).
 # fmt: off
@@ -395,6 +402,71 @@ def signed_power(power, x, y):
 def power(x, y):
     """NumPy's, of negative numbers by way of their magnitudes (csrc/powers.c)."""
     return signed_power(np.power(np.abs(x), +y), x, y)
+
+
+def logaddexp(x, y):
+    apart = np.where(x < y, y, x) + _log1p(_tail(x - y))
+    return np.where(x == y, x + x.dtype.type(_LN2), apart)
+
+
+def hypot(x, y):
+    a, b = np.abs(x), np.abs(y)
+    if x.dtype == np.float32:
+        out = np.sqrt(a.astype(float) * a + b.astype(float) * b).astype(np.float32)
+    else:
+        out = _root_of_squares(np.where(a < b, b, a), np.where(a < b, a, b))
+    return _select(np.isinf(a) | np.isinf(b), np.inf, out)
+
+
+def _root_of_squares(larger, smaller):
+    """sqrt(larger**2 + smaller**2), and once more what was rounded off."""
+    k = np.where(larger > 2.0**511, -600, np.where(smaller < 2.0**-459, 600, 0))
+    p, q = larger * np.exp2(k), smaller * np.exp2(k)
+    h = np.sqrt(p * p + q * q)
+    wide = h > 2 * q
+    d = h - np.where(wide, p, q)
+    u = np.where(wide, 2 * d * (p - 2 * q), p * (2 * d - p))
+    v = np.where(wide, (4 * d - q) * q + d * d, (d - 2 * (p - q)) * d)
+    root = (h - (u + v) / (2 * h)) * np.exp2(-k)
+    return np.where(smaller <= larger * 2.0**-54, larger + smaller, root)
+
+
+def _turns(x):
+    """x from its nearest multiple of pi / 2, as the sum of two numbers, and that multiple."""
+    k = (x * 0.6366197723675814 + 1.5 * 2.0**52) - 1.5 * 2.0**52
+    a, b = x - k * 1.5707963267923333, k * 2.5633441515905732e-12
+    c = a - b
+    back = c - a
+    missed = k * 3.9455541665632055e-24 - ((a - (c - back)) - (b + back))
+    high = c - missed
+    return high, (c - high) - missed, k.astype(np.int64)
+
+
+def _sine_of_turns(r, low, turns):
+    z = r * r
+    half, cube = 0.5 * z, z * r
+    whole = 1 - half
+    sine = r - ((z * (0.5 * low - cube * _polynomial(_SINE, z)) - low) - cube * -0.16666666666666632)
+    cosine = whole + (((1 - whole) - half) + (z * (z * _polynomial(_COSINE, z)) - r * low))
+    value = np.where(turns & 1, cosine, sine)
+    return np.where(turns & 2, -value, value)
+
+
+def _of_angles(ufunc, quarter, x):
+    """Of doubles; NumPy's loop of singles is fast, and right for large angles (csrc/mixed.c)."""
+    if x.dtype == np.float32:
+        return ufunc(x)
+    near = np.abs(x) <= FAR_ANGLE
+    high, low, turns = _turns(np.where(near, x, 0))
+    return np.where(near, _sine_of_turns(high, low, turns + quarter), ufunc(x))
+
+
+def sin(x):
+    return _of_angles(np.sin, 0, x)
+
+
+def cos(x):
+    return _of_angles(np.cos, 1, x)
 
 
 def _erf_near(x):

@@ -199,11 +199,12 @@ log10      = _op("log10",      np.log10,      "x", vjp=lambda g, out, x: g / (LN
                  doc=_doc("Logarithm to base 10.", "log10([1., 10.])", "tensor([0., 1.])"))
 log1p      = _op("log1p",      np.log1p,      "x", vjp=lambda g, out, x: g / (1 + x),           near=(-0.7, 3),
                  doc=_doc("log(1 + x), accurate near 0.", "log1p([0., 0.])", "tensor([0., 0.])"))
-logaddexp  = _op("logaddexp",  np.logaddexp,  "x, y", vjp=(lambda g, out, x, y: share(g, x, y),
+logaddexp  = _op("logaddexp",  curve(Lazy("logaddexp"), np.logaddexp), "x, y", loop="logaddexp", vjp=(lambda g, out, x, y: share(g, x, y),
                                                                      lambda g, out, x, y: share(g, y, x)),
                  kinks=[((-INF, 0.0), (0.0, 1.0)), ((INF, 0.0), (1.0, 0.0)), ((-INF, -INF), (0.5, 0.5)),
                         ((1.0, 1.0), (0.5, 0.5)), ((1000.0, 0.0), (1.0, 0.0))],
-                 doc=_doc("log(exp(x) + exp(y)), without overflow.", "logaddexp([1000.], [0.])", "tensor([1000.])"))
+                 doc=_doc("log(exp(x) + exp(y)), without overflow.", "logaddexp([1000.], [0.])", "tensor([1000.])",
+                          "Within 3 units in the last place of the largest of x, y and the result."))
 share      = _op("share", curve(Lazy("share"), _share_of_others), "t, x, y", loop="share",
                  vjp=(lambda g, out, t, x, y: share(g, x, y), _share_dx,
                       lambda g, out, t, x, y: -_share_dx(g, out, t, x, y)),
@@ -214,10 +215,12 @@ erf        = _op("erf",        _erf,          "x", vjp=lambda g, out, x: g * (TW
 
 # ---------------------------------------------------------------- trigonometry, circular and hyperbolic --
 
-sin     = _op("sin",     np.sin,     "x", vjp=lambda g, out, x: g * cos(x),
-              doc=_doc("Sine, of radians.", "sin([0., 0.])", "tensor([0., 0.])"))
-cos     = _op("cos",     np.cos,     "x", vjp=lambda g, out, x: -(g * sin(x)),
-              doc=_doc("Cosine, of radians.", "cos([0., 0.])", "tensor([1., 1.])"))
+sin     = _op("sin",     curve(Lazy("sin"), np.sin), "x", loop="sin", vjp=lambda g, out, x: g * cos(x),
+              doc=_doc("Sine, of radians.", "sin([0., 0.])", "tensor([0., 0.])",
+                       "Of doubles within 1 unit in the last place, which may not be NumPy's."))
+cos     = _op("cos",     curve(Lazy("cos"), np.cos), "x", loop="cos", vjp=lambda g, out, x: -(g * sin(x)),
+              doc=_doc("Cosine, of radians.", "cos([0., 0.])", "tensor([1., 1.])",
+                       "Of doubles within 1 unit in the last place, which may not be NumPy's."))
 tan     = _op("tan",     np.tan,     "x", vjp=lambda g, out, x: g * (1 + out * out),                 near=(-1.2, 1.2),
               doc=_doc("Tangent, of radians.", "tan([0., 0.])", "tensor([0., 0.])"))
 arcsin  = _op("arcsin",  np.arcsin,  "x", vjp=lambda g, out, x: g / sqrt(-((x - 1) * (x + 1))),      near=(-0.9, 0.9),
@@ -231,7 +234,7 @@ arctan2 = _op("arctan2", np.arctan2, "y, x", vjp=(lambda g, out, y, x:  g * (x /
               near=(0.5, 2), kinks=[((0.0, 0.0), (0.0, 0.0)), ((0.0, -1.0), (-1.0, 0.0)), ((1.0, 0.0), (0.0, -1.0))],
               doc=_doc("Angle of the point (x, y), in radians.", "arctan2([0., 0.], [1., 2.])", "tensor([0., 0.])",
                        "The gradient is 0 at the origin."))
-hypot   = _op("hypot",   np.hypot,   "x, y", vjp=(lambda g, out, x, y: g * (x / where(out == 0, 1.0, out)),
+hypot   = _op("hypot",   curve(Lazy("hypot"), np.hypot), "x, y", loop="hypot", vjp=(lambda g, out, x, y: g * (x / where(out == 0, 1.0, out)),
                                                   lambda g, out, x, y: g * (y / where(out == 0, 1.0, out))),
               near=(0.5, 2), kinks=[((0.0, 0.0), (0.0, 0.0)), ((0.0, 1.0), (0.0, 1.0)), ((1e200, 0.0), (1.0, 0.0))],
               doc=_doc("sqrt(x*x + y*y), without overflow.", "hypot([3., 5.], [4., 12.])", "tensor([ 5., 13.])",
