@@ -64,8 +64,9 @@ static void subtract(double *restrict row, const double *restrict pivot, double 
 }
 
 /* Gauss and Jordan's elimination of the first n columns of n rows, with the largest pivot of each: see ops/_stacks.py,
- * which does the same operations in the same order. */
-static void eliminate(double *m, intptr_t n, intptr_t width) {
+ * which does the same operations in the same order. The determinant. */
+static double eliminate(double *m, intptr_t n, intptr_t width) {
+    double det = 1;
     for (intptr_t c = 0; c < n; c++) {
         intptr_t p = c;
         for (intptr_t r = c + 1; r < n; r++) {
@@ -74,6 +75,7 @@ static void eliminate(double *m, intptr_t n, intptr_t width) {
         double *const pivot = m + c * width + c + 1, scale = 1 / m[p * width + c];
         const intptr_t rest = width - c - 1;
         double swapped[2 * FG_SYSTEM];
+        det *= p == c ? m[p * width + c] : -m[p * width + c];
         m[p * width + c] = m[c * width + c];
         memcpy(swapped, m + p * width + c + 1, (size_t)rest * sizeof(double));
         memcpy(m + p * width + c + 1, pivot, (size_t)rest * sizeof(double));
@@ -82,6 +84,7 @@ static void eliminate(double *m, intptr_t n, intptr_t width) {
             if (r != c) subtract(m + r * width + c + 1, pivot, m[r * width + c], rest);
         }
     }
+    return det;
 }
 
 static void solve_range(void *context, intptr_t first, intptr_t last) {
@@ -99,11 +102,12 @@ static void solve_range(void *context, intptr_t first, intptr_t last) {
                 for (intptr_t c = 0; c < n; c++) m[r * width + n + c] = r == c;
             }
         }
-        eliminate(m, n, width);
+        const double det = eliminate(m, n, width), times = s->scaled ? det : 1;
         for (intptr_t r = 0; r < n; r++) {
             for (intptr_t c = 0; c < k; c++, x += itemsize) {
-                sum += m[r * width + n + c] * 0; /* nan, once one of them is not finite */
-                put_number(x, m[r * width + n + c], s->wide);
+                const double value = m[r * width + n + c] * times;
+                sum += value * 0; /* nan, once one of them is not finite */
+                put_number(x, value, s->wide);
             }
         }
     }

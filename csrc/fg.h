@@ -280,7 +280,7 @@ typedef struct fg_systems {
     const char *a, *b;
     char *x;
     intptr_t n, k, a_strides[3], b_strides[3];
-    bool wide;
+    bool wide, scaled; /* scaled: times the determinant of the matrix */
 } fg_systems;
 /* Solve `count` of them. Whether all results are finite. */
 bool fg_systems_solve(const fg_systems *systems, intptr_t count);

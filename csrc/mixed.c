@@ -26,6 +26,11 @@ static void make_magnitudes(char *at, intptr_t n, intptr_t size) {
     }
 }
 
+static bool is_whole(const char *at, intptr_t size) {
+    if (size == sizeof(float)) return rintf(*(const float *)(const void *)at) == *(const float *)(const void *)at;
+    return rint(*(const double *)(const void *)at) == *(const double *)(const void *)at;
+}
+
 /* NumPy's signature. Its loop sees what lies side by side, or one exponent for all, and so gives the same bits for any
  * strides. */
 static void run_powers(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
@@ -34,6 +39,11 @@ static void run_powers(char **args, const intptr_t *dims, const intptr_t *stride
     double bases[CHUNK], exponents[CHUNK], raised[CHUNK];
     char *x = args[0], *y = args[1], *to = args[2];
     const bool gathers = strides[1] != size && strides[1] != 0;
+    if ((strides[1] == 0 || dims[0] == 1) && !is_whole(y, size)) { /* roots: NumPy's of -inf and -0.0 are not powers */
+        const intptr_t still[3] = {strides[0], 0, strides[2]};
+        p->of_numpy.fn(args, dims, still, p->of_numpy.data);
+        return;
+    }
     for (intptr_t left = dims[0], n; left > 0; left -= n) {
         n = left < CHUNK ? left : CHUNK;
         fg_move((char *)bases, size, x, strides[0], n, (size_t)size);

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from samples import NEEDS_CORE, core, same_bits
+from samples import COMPILED, ONCE, core, same_bits
 
 from fastgrad.nn import functional as F
 from fastgrad.ops.resampling import Taps
 
-pytestmark = pytest.mark.skipif(core is None, reason=NEEDS_CORE)
+pytestmark = pytest.mark.skipif(not COMPILED, reason=ONCE)
 
 #: Shapes of images and kernels, and options.
 CALLS = [

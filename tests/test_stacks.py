@@ -83,6 +83,22 @@ def test_the_elimination_is_the_same_in_c(layout, dtype, threads):
             np.testing.assert_allclose(found, expected, rtol=near, atol=near * abs(expected).max())
 
 
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_adjugates_of_nearly_singular_matrices(n, threads):
+    # det is as good as zero and the inverse as good as infinite: their product is neither
+    a = draw(300, n).astype(np.float64)
+    a[:, -1] = a[:, 0] * (1 + 1e-12 * np.arange(n))
+    found = stacks.adjugates(a)
+    minors = np.linalg.det(np.delete(np.delete(a, 0, 1), 0, 2)) if n > 1 else np.ones(len(a))
+    np.testing.assert_allclose(found[:, 0, 0], minors, rtol=1e-7, atol=1e-7 * abs(found).max())
+    if core is not None:
+        core.set_direct(False)
+        try:
+            equal(found, stacks.adjugates(a))
+        finally:
+            core.set_direct(True)
+
+
 def test_what_is_not_finite_is_numpys():
     a = draw(50, 4)
     a[7, 2, 3], a[9, 1, 1] = np.nan, np.inf

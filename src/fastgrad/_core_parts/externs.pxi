@@ -262,7 +262,7 @@ cdef extern from "fg.h" nogil:
         char* x
         intptr_t n, k
         intptr_t[3] a_strides, b_strides
-        c_bool wide
+        c_bool wide, scaled
     c_bool fg_systems_solve(const fg_systems*, intptr_t count)
 
     bint fg_maxima(const fg_images*, const void* x, void* out)

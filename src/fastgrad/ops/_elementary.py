@@ -400,7 +400,9 @@ def signed_power(power, x, y):
 
 
 def power(x, y):
-    """NumPy's, of negative numbers by way of their magnitudes (csrc/powers.c)."""
+    """NumPy's, of negative numbers by way of their magnitudes (csrc/mixed.c)."""
+    if np.size(y) == 1 and not np.all(_is_whole(y)):
+        return np.power(x, y)  # roots: NumPy's of -inf and -0.0 are not powers
     return signed_power(np.power(np.abs(x), +y), x, y)
 
 

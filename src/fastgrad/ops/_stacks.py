@@ -86,20 +86,30 @@ def solve(a, b):
 
 def systems(a, b=None):
     """`solve`, or without b `inv`, for the formulas of derivatives, whose last bits are nobody's."""
-    if _is_stack(a, a.shape[:-2], a.shape[-1]) and 0 < a.shape[-1] <= _FEW:
-        x = _eliminated(a, b) if b is None or _suits(a, b) else None
-        if x is not None:
-            return x
+    x = _eliminated(a, b) if _is_small(a) and (b is None or _suits(a, b)) else None
+    if x is not None:
+        return x
     return inv(a) if b is None else solve(a, b)
+
+
+def adjugates(a):
+    """The inverse times the determinant, both by one elimination: their errors cancel where a is nearly singular."""
+    x = _eliminated(a, None, scaled=True) if _is_small(a) else None
+    return det(a)[..., None, None] * inv(a) if x is None else x
+
+
+def _is_small(a):
+    return _is_stack(a, a.shape[:-2], a.shape[-1]) and 0 < a.shape[-1] <= _FEW
 
 
 def _suits(a, b):
     return _is_stack(b, a.shape[:-2], a.shape[-1]) and b.dtype == a.dtype and 0 < b.shape[-1] <= _FEW
 
 
-def _eliminated(a, b):
+def _eliminated(a, b, scaled=False):
     """Gauss and Jordan's elimination, pivots down the columns; None where something is not finite in the end.
 
+    `scaled`: times the determinants.
     The compiled backend does the same operations in the same order (csrc/batches.c).
     """
     shape = a.shape if b is None else b.shape
@@ -107,16 +117,18 @@ def _eliminated(a, b):
     done, n = None, a.shape[-1]
     if solver is not None:
         x = np.empty(shape, a.dtype)
-        done = solver(a, b, x.reshape(-1, *shape[-2:]))
+        done = solver(a, b, x.reshape(-1, *shape[-2:]), scaled)
     if done is None:
         m = np.zeros((len(a), n, n + shape[-1]))
         m[..., :n], m[..., n:] = a, np.eye(n) if b is None else b
-        each = np.arange(len(a))
+        each, det = np.arange(len(a)), np.ones(len(a))
         for c in range(n):
             p = c + abs(m[:, c:, c]).argmax(1)
             m[:, c], m[each, p] = m[each, p], m[:, c].copy()
+            det *= np.where(p == c, m[:, c, c], -m[:, c, c])
             m[:, c, c + 1 :] *= 1 / m[:, c, c, None]
             others = [r for r in range(n) if r != c]
             m[:, others, c + 1 :] -= m[:, others, c, None] * m[:, c, None, c + 1 :]
-        done, x = np.isfinite(m[..., n:]).all(), m[..., n:].astype(a.dtype).reshape(shape)
+        found = m[..., n:] * det[:, None, None] if scaled else m[..., n:]
+        done, x = np.isfinite(found).all(), found.astype(a.dtype).reshape(shape)
     return x if done else None

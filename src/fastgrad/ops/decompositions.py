@@ -254,7 +254,7 @@ def _cofactors(a):
     """The derivative of det: det(a) times the transposed inverse, but defined for singular matrices too."""
     det = _stacks.det(a)
     if np.all(det != 0):
-        return _scaled(det, _stacks.systems(a).mT)
+        return _stacks.adjugates(a).mT
     u, s, vh = np.linalg.svd(a)
     n = s.shape[-1]
     others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1, dtype=s.dtype)  # of all but one
@@ -265,7 +265,7 @@ def _cofactors(a):
 def _det_da(g, out, a):
     """By `cofactors`, which is derived in turn; without another determinant where there is nothing more to derive."""
     if type(a) is np.ndarray and np.all(out != 0):
-        return _scaled(g * out, _stacks.systems(a).mT)
+        return _scaled(g, _stacks.adjugates(a).mT)
     return _scaled(g, cofactors(a))
 
 
