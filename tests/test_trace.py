@@ -176,7 +176,7 @@ def test_a_row_saves_no_more_than_its_formula_reads(name, wanted, reads):
 def test_registers_are_reused():
     def long(x):
         for _ in range(50):
-            x = TABLE["sin"](x)
+            x = TABLE["tanh"](x)
         return x
 
     program = forward_program(row(long))
@@ -184,8 +184,8 @@ def test_registers_are_reused():
     x = np.linspace(-2, 2, 5)
     expected = x
     for _ in range(50):
-        expected = np.sin(expected)
-    same_bits(evaluate(program, {"x": x})[0], expected, "fifty sines")
+        expected = np.tanh(expected)
+    same_bits(evaluate(program, {"x": x})[0], expected, "fifty tangents")
 
 
 def test_registers_are_not_reused_while_they_are_needed():
