@@ -11,7 +11,8 @@ typedef struct lines {
     intptr_t n, inner;
 } lines;
 
-/* Among equals g is shared out evenly; they are counted in integers of the same width, as vectors are. Of a line whose extremum is nan nothing equals it, and 0 / 0 is nan too. */
+/* Among equals g is shared out evenly; they are counted in integers of the same width, as vectors are. Of a line whose
+ * extremum is nan nothing equals it, and 0 / 0 is nan too. */
 #define EXTREMA(name, type, integer)                                                            \
     static void name##_along(const lines *s, intptr_t line) {                                   \
         const type *x = (const type *)s->x + line * s->n, out = ((const type *)s->out)[line];   \

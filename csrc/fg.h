@@ -390,14 +390,14 @@ void fg_median_back(const fg_array *g, const fg_array *places, fg_array *to, int
 
 /* Fetch into the cache what is read soon: large graphs are walked faster than memory answers. Any address will do. */
 #if defined(__GNUC__)
-#define fg_soon_line(address) __builtin_prefetch(address)
+#define fg_prefetch(address) __builtin_prefetch(address)
 #else
-#define fg_soon_line(address) ((void)(address))
+#define fg_prefetch(address) ((void)(address))
 #endif
 
 /* The rest of the caller's object that a node is embedded in: what lies behind the node's first line. */
-static inline void fg_soon(const void *node) {
-    for (int line = 1; line < 4; line++) fg_soon_line((const char *)node + 64 * line);
+static inline void fg_prefetch_node(const void *node) {
+    for (int line = 1; line < 4; line++) fg_prefetch((const char *)node + 64 * line);
 }
 
 struct fg_node;

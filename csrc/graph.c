@@ -15,7 +15,7 @@ enum {
     LARGEST_CHUNK = 8192,
     FIRST_HEAP = 24,
     FIRST_TABLE = 64, /* a power of two */
-    AHEAD = 6,        /* how many slots further on targets of edges are fetched into the cache */
+    AHEAD = 6,        /* how many slots further on, and of how many edges, targets are fetched into the cache */
     START_ONLY = 2, /* `wanted` of a slot where the run starts but which leads to nothing that is wanted: it is applied
                          for the sake of its hooks, and takes nothing from others */
 };
@@ -317,7 +317,7 @@ static fg_status count_dependencies(fg_run *run) {
         const fg_node *slot = *place;
         if (reader.index + AHEAD < reader.chunk->count) {
             const fg_node *ahead = reader.chunk->slots[reader.index + AHEAD];
-            for (uint32_t i = 0; i < ahead->nin; i++) fg_soon_line(ahead->edges[i].node);
+            for (uint32_t i = 0; i < ahead->nin; i++) fg_prefetch(ahead->edges[i].node);
         }
         for (uint32_t i = 0; i < slot->nin; i++) {
             if (!slot->edges[i].node) continue;
@@ -399,7 +399,7 @@ static fg_status send_to_slot(fg_run *run, fg_node *slot, uint32_t nr, void *gra
         if (status) return status;
     }
     if (--slot->deps) return FG_OK;
-    fg_soon(slot); /* by the time it is popped it is there */
+    fg_prefetch_node(slot); /* by the time it is popped it is there */
     return push_ready(run, slot);
 }
 
@@ -437,7 +437,7 @@ static fg_status pass_on(fg_run *run, const fg_node *slot) {
 /* The callee owns the cotangents, so they are taken out of the slot first. */
 static fg_status run_slot(fg_run *run, fg_node *slot) {
     fg_status status;
-    for (uint32_t i = 0; i < slot->nin && i < AHEAD; i++) fg_soon_line(slot->edges[i].node);
+    for (uint32_t i = 0; i < slot->nin && i < AHEAD; i++) fg_prefetch(slot->edges[i].node);
     if (!holds_any(slot) && !(run->ops->hungry && run->ops->hungry(real_node(run, slot)))) {
         status = pass_on(run, slot);
     } else if (!slot->grads && !held_grad(slot, 0)) {

@@ -123,7 +123,7 @@ void *fg_small_alloc(size_t bytes) {
     }
     s->live++;
     const char *next = s->given_back ? s->given_back : s->fresh;
-    for (size_t at = 0; at < step; at += FG_LINE) fg_soon_line(next + at);
+    for (size_t at = 0; at < step; at += FG_LINE) fg_prefetch(next + at);
     if (!s->given_back && (size_t)(s->end - s->fresh) < step) delist(s);
     return block;
 }

@@ -39,7 +39,7 @@ class Server:
 
     def __init__(self, library):
         self.peer = library
-        self.timer, self.names, self.threaded, self.took = None, {}, True, 0.0
+        self.timer, self.names, self.threaded, self.took = None, {}, True, math.inf
 
     def prepare(self, job):
         """Make operands and run once; digests of the results, in place of the last job's."""
@@ -56,7 +56,7 @@ class Server:
         took = self.timer.timeit(1)
         if took < 1e-3:
             took = min(took, self.timer.timeit(5) / 5)
-        self.took = took
+        self.took = took = max(took, 1e-9)  # a coarse clock may say 0
         if self.threaded:
             settle()
         return took

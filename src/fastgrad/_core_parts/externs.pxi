@@ -340,7 +340,7 @@ cdef extern from "fg.h":
     fg_status fg_run_want(fg_run*, fg_node*)
     fg_status fg_run_go(fg_run*)
     fg_status fg_run_beyond(fg_run*, const fg_edge* ends, size_t count, c_bool*)
-    void fg_soon(const void* node) noexcept
+    void fg_prefetch_node(const void* node) noexcept
     fg_status fg_run_send(fg_run*, fg_edge, void*)
     void** fg_run_peek(fg_run*, fg_edge)
     bint fg_run_needs(fg_run*, fg_edge)

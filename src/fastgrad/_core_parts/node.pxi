@@ -406,7 +406,7 @@ cdef bint bury(PyObject* owner) noexcept:
             return False
         dead = more
         dead_room = dead_room * 2 + 64
-    fg_soon(owner)
+    fg_prefetch_node(owner)
     dead[dead_count] = owner
     dead_count += 1
     return True

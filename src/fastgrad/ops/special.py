@@ -386,8 +386,8 @@ betainccinv = _parametric(
 
 # ---------------------------------------------------------------- logarithms, entropies, logistic functions --
 
-xlogy = _own("xlogy", _scipy.curve("xlogy", through_double(_gamma.xlogy), _plain(_xlogy)), "x, y", bind=_bind_xy, loop="xlogy",
-             vjp=(_xlogy_dx, _xlogy_dy), near=((-2, 2), _POSITIVE),
+xlogy = _own("xlogy", _scipy.curve("xlogy", through_double(_gamma.xlogy), _plain(_xlogy)), "x, y", bind=_bind_xy,
+             loop="xlogy", vjp=(_xlogy_dx, _xlogy_dy), near=((-2, 2), _POSITIVE),
             kinks=[((0.0, 0.0), (0.0, 0.0)), ((0.0, 2.0), (math.log(2.0), 0.0)), ((1.0, 0.0), (-INF, INF))],
             doc=_doc("x * log(y), and 0 where x is 0.", "special.xlogy([0., 2.], [0., 1.])", "tensor([0., 0.])",
                      "Within 2 units in the last place."))
@@ -428,8 +428,8 @@ logit_pull = register("logit_pull", curve(_elementary.logit_pull, _logit_slope),
                       vjp=(lambda g, out, t, p: logit_pull(g, p),
                            lambda g, out, t, p: logit_pull(logit_pull(g * (t * (2 * p - 1)), p), p)),
                       doc="The vjp of logit.")
-logit = _own("logit", _scipy.curve("logit", _elementary.logit, _plain(lambda p: np.log(p) - np.log1p(-p))), "p", loop="logit",
-             vjp=lambda g, out, p: logit_pull(g, p), near=_UNIT,
+logit = _own("logit", _scipy.curve("logit", _elementary.logit, _plain(lambda p: np.log(p) - np.log1p(-p))), "p",
+             loop="logit", vjp=lambda g, out, p: logit_pull(g, p), near=_UNIT,
             kinks=[((0.0,), (INF,)), ((2.0,), (NAN,))],
             doc=_doc("log(p / (1 - p)).", "special.logit([0., 0.5, 1.])", "tensor([-inf,   0.,  inf])",
                      "Within 4 units in the last place."))
