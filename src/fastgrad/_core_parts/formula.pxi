@@ -120,6 +120,9 @@ cdef int formula_arrays(fg_run* run, Node node, fg_array** grads) except -1:
                 send(run, node.n.edges[i], NULL)
                 continue
             like = node.saved[i] if node.saved[i] != NULL else shape_source
+            if type(results[i]) is float and (like.dtype == FG_FLOAT32 or like.dtype == FG_FLOAT64):
+                send(run, node.n.edges[i], filled(like, results[i]))
+                continue
             result = np.conj(results[i]) if conjugate else results[i]
             if type(result) is ndarray and fits_already(<ndarray>result, like):
                 send(run, node.n.edges[i], wrap_nd(<ndarray>result))
