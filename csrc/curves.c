@@ -99,6 +99,7 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(1, 1, relu)           \
     EACH(1, 1, hardswish)      \
     EACH(1, 1, sign)           \
+    EACH(1, 1, cube)           \
     EACH(2, 2, sigmoid_pull)   \
     EACH(2, 2, softplus_pull)  \
     EACH(2, 2, expit_pull)     \

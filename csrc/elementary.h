@@ -297,11 +297,28 @@ static FG_INLINE bool OF(is_whole)(REAL x) {
     return (a >= large) | ((a + large) - large == a);
 }
 
+/* x * x * x, all but rounded once: the cube of the first 17 bits is exact. */
+static FG_INLINE REAL OF(cube)(REAL x) {
+#if IS_DOUBLE
+    const double a = at_most_of_double(fabs(x), 0x1p400); /* the square of more may overflow */
+    uint64_t bits;
+    double high;
+    memcpy(&bits, &a, sizeof bits);
+    bits &= ~UINT64_C(0xfffffffff);
+    memcpy(&high, &bits, sizeof high);
+    const double low = a - high, square = high * high;
+    return copysign(square * high + low * (3 * square + low * (3 * high + low)), x);
+#else
+    return (float)((double)x * x * x);
+#endif
+}
+
 /* abs(x)**y as x**y */
 static FG_INLINE REAL OF(signed_power)(REAL power, REAL x, REAL y) {
+    const REAL cube = OF(cube)(x);
     const bool whole = OF(is_whole)(y), odd = whole & !OF(is_whole)(N(0.5, 0.5f) * y);
     const REAL turned = N(copysign, copysignf)(power, odd ? x : 1);
-    return (x < 0) & (x - x == 0) & !whole ? (REAL)NAN : turned;
+    return y == 3 ? cube : (x < 0) & (x - x == 0) & !whole ? (REAL)NAN : turned;
 }
 
 /* The root of the squares of numbers of middling size, and by how much it is too large. */

@@ -121,7 +121,7 @@ def test_values_of_no_dimensions_have_numpys_bits(dtype):
     for value in np.array(values, dtype):
         x = np.array(value)
         with np.errstate(all="ignore"):
-            for exponent in (-1.0, 0.5, 2.0, 3.0):
+            for exponent in (-1.0, 0.5, 2.0):
                 same_bits(fg.pow(fg.asarray(x), exponent).numpy(), np.power(x, exponent), f"{value} ** {exponent}")
                 y = np.array(exponent, dtype)
                 same_bits(fg.pow(fg.asarray(x), fg.asarray(y)).numpy(), np.power(x, y), f"{value} ** {exponent!r}")

@@ -1,6 +1,7 @@
 """The curves of csrc: the bits of their NumPy form, and how far they are from the truth."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -132,6 +133,18 @@ def test_powers_of_negative_numbers_are_numpys_but_for_the_last_bit(dtype):
         np.testing.assert_array_equal(
             found[..., ::-1], fg.power(x[..., ::-1], y[..., ::-1] if np.ndim(y) else y).numpy()
         )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_cubes_are_rounded_once(dtype):
+    x = np.random.default_rng(5).uniform(-3, 3, 500).astype(dtype)
+    found = (fg.asarray(x) ** 3).numpy()
+    for value, cube in zip(x, found):
+        assert abs(Fraction(float(value)) ** 3 - Fraction(float(cube))) <= Fraction(0.501) * abs(np.spacing(cube))
+    same_bits(fg.power(x, np.where(x < 9, dtype(3), x)).numpy(), found, "an exponent for each")
+    special = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e-30, -1e30, np.finfo(dtype).max], dtype)
+    with np.errstate(all="ignore"):
+        same_bits((fg.asarray(special) ** 3).numpy(), np.power(special, dtype(3)), "special", units=1)
 
 
 def _near_zero(rng):

@@ -153,9 +153,9 @@ power        = _op("power",        curve(Lazy("power"), np.power), "x, y", vjp=(
                           ((INF, 0.0), (0.0, INF)), ((-2.0, 2.0), (-4.0, NAN)), ((0.0, 0.5), (INF, 0.0)),
                           ((0.0, 1.0), (1.0, 0.0))],
                    doc=_doc("x to the power y.", "power([1., 2., 3.], 2.)", "tensor([1., 4., 9.])",
-                            "The gradient of ``x**0`` is 0 everywhere, and so is that of ``0**y`` in y for y >= 0. Powers of a negative x\n"
-                            "in single or double precision are those of abs(x) with their sign, which NumPy's own may differ from by\n"
-                            "1 unit in the last place."))
+                            "The gradient of ``x**0`` is 0 everywhere, and so is that of ``0**y`` in y for y >= 0. In single or double\n"
+                            "precision powers of a negative x are those of abs(x) with their sign, and cubes are multiplied out with\n"
+                            "fewer roundings: NumPy's own may differ from both by 1 unit in the last place."))
 scalar_power = _op("scalar_power", lambda x, exponent: power(x, exponent), "x; exponent", near=(0.5, 2),
                    cases=[case((2, 3), exponent=3), case((), exponent=-2), case((0, 2), exponent=1.5)],
                    kinks=[],
