@@ -85,6 +85,17 @@ def test_core_holds_without_an_interpreter(program, compiler, sanitizers, core, 
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
+@pytest.mark.parametrize("allocator", ["blocks", "slab"])
+def test_allocators_hold_where_none_takes_their_place(allocator, compiler, tmp_path):
+    """The address sanitizer has blocks passed through to its own allocator."""
+    target = tmp_path / allocator
+    sources = [HERE / f"test_{allocator}.c", *(CORE / f"{name}.c" for name in (allocator, "mem"))]
+    built = build(compiler, [*WARNINGS, "-g", "-O2"], *sources, target=target)
+    assert built.returncode == 0, built.stderr
+    ran = subprocess.run([str(target)], capture_output=True, text=True, timeout=300)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
 @pytest.mark.parametrize("source", sorted(path.name for path in CORE.glob("*.c")))
 def test_core_compiles_without_a_warning(source, compiler, tmp_path):
     built = build(compiler, [*WARNINGS, "-Wshadow", "-O3", "-c"], CORE / source, target=tmp_path / "object.o")
