@@ -346,6 +346,25 @@ void fg_class_losses(const fg_classes *k, char *losses, const char *x, const cha
 void fg_class_slope(const fg_classes *k, char *into, const char *powers, const char *total, const char *g,
                     intptr_t stride);
 
+/* ---------------------------------------------------------------- norms: mean 0 and variance 1 -- */
+
+/* Arrays x of shape (a, c, b), in C order and not empty, normalised along a and b: (x - mean) * scale * w + bias, where scale
+ * is 1 / sqrt(variance + eps). There is one weight, and one bias, for each of c or, `along`, for each of b, where a is 1;
+ * NULL: 1 and 0. Not `centred`: the mean is taken to be 0. */
+typedef struct fg_norm {
+    intptr_t a, c, b;
+    int dtype; /* FG_FLOAT32 or FG_FLOAT64 */
+    bool centred, along;
+    double eps;
+    const void *x, *w, *bias, *g;
+    void *moments;            /* the c means and the c scales: the forward writes them, the vjp reads them */
+    void *out, *dx, *dw, *db; /* dx: NULL, or where it goes, which may be g; dw and db: both NULL, or neither */
+    intptr_t together;        /* its own: lines of a block, columns of a strip; and sums of blocks */
+    void *parts;
+} fg_norm;
+void fg_norm_forward(fg_norm *norm);
+fg_status fg_norm_vjp(fg_norm *norm);
+
 /* ---------------------------------------------------------------- scan: running sums, products, extrema -- */
 
 typedef enum fg_scan_kind { FG_SUMS, FG_PRODUCTS, FG_LARGEST, FG_SMALLEST } fg_scan_kind;

@@ -10,8 +10,10 @@
 #if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define FG_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
+#define FG_TWO_CLONES __attribute__((target_clones("avx2", "default"))) /* of what waits for memory */
 #else
 #define FG_CLONES
+#define FG_TWO_CLONES
 #endif
 
 /* Before a loop: what it writes it reads in no other iteration (it may in the same: loops work exactly in place). */
@@ -29,6 +31,13 @@
 #define FG_INLINE __forceinline
 #else
 #define FG_INLINE inline __attribute__((always_inline))
+#endif
+
+/* Of a function whose code is larger than what a call costs is worth. */
+#if defined(_MSC_VER) && !defined(__clang__)
+#define FG_APART __declspec(noinline)
+#else
+#define FG_APART __attribute__((noinline))
 #endif
 
 /* The loop of curves.c with that name; {NULL} if there is none. */

@@ -26,6 +26,7 @@ include "_core_parts/joins.pxi"      # of joining, cutting, rolling and padding
 include "_core_parts/scans.pxi"      # of running sums, products and extrema
 include "_core_parts/sorts.pxi"      # of sorting
 include "_core_parts/rows.pxi"       # the direct path along rows
+include "_core_parts/norms.pxi"      # normalisation
 include "_core_parts/classes.pxi"    # losses of classes
 include "_core_parts/spread.pxi"     # the vjp of operands that were broadcast
 include "_core_parts/inplace.pxi"    # writing in place; views after a write

@@ -489,6 +489,9 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif row.code == SORT:
             if sort_vjp(run, node, g):
                 return 0
+        elif row.code == STANDARDIZE:
+            if node.direct and standardized_vjp(run, node, g):
+                return 0
         elif row.code == MEDIAN:
             if median_vjp(run, node, g):
                 return 0

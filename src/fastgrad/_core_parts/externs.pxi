@@ -280,6 +280,23 @@ cdef extern from "fg.h" nogil:
     fg_step_fn fg_step_find(const char*, int dtype, int arrays, int numbers)
     void fg_step_run(fg_step_fn, char* const* arrays, const double* numbers, intptr_t n)
 
+    ctypedef struct fg_norm:
+        intptr_t a, c, b
+        int dtype
+        c_bool centred, along
+        double eps
+        const void* x
+        const void* w
+        const void* bias
+        const void* g
+        void* moments
+        void* out
+        void* dx
+        void* dw
+        void* db
+    void fg_norm_forward(fg_norm*)
+    fg_status fg_norm_vjp(fg_norm*)
+
     ctypedef struct fg_classes:
         intptr_t* classes
         intptr_t outer, n, inner, ignored

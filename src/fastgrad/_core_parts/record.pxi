@@ -621,7 +621,8 @@ cdef tuple to_operands(Row row, tuple operands):
         raise _errors.no_operands(row.name)
     out = []
     for x in operands:
-        if is_tensor(x) or is_scalar(x) and (row.elementwise or row.derived or row.code == PLAIN and not row.view):
+        if is_tensor(x) or is_scalar(x) and (row.elementwise or row.derived or
+                                             row.code in (PLAIN, STANDARDIZE) and not row.view):
             out.append(x)
         else:
             out.append(to_tensor(x, row.name))

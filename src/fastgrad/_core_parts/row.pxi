@@ -47,6 +47,7 @@ cdef enum:
     EXTREMUM
     SORT              # sorts.pxi
     MEDIAN
+    STANDARDIZE       # norms.pxi
 
 cdef dict SPECIAL = {
     "sum": SUM, "mean": MEAN, "reshape": RESHAPE, "getitem": GETITEM, "matmul": MATMUL,
@@ -61,7 +62,7 @@ cdef dict SPECIAL = {
     "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
     "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN,
-    "prod": PROD, "max": EXTREMUM, "min": EXTREMUM, "sort": SORT, "median": MEDIAN,
+    "prod": PROD, "max": EXTREMUM, "min": EXTREMUM, "sort": SORT, "median": MEDIAN, "standardize": STANDARDIZE,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -83,7 +83,7 @@ cdef object edge_like(object edge):
     node = <Node?>edge.node
     if node.extra is not None and node.extra.outs is not None:
         return node.extra.outs[edge.output_nr] if edge.output_nr < len(node.extra.outs) else None
-    if node.saved[node.n.nin] != NULL:
+    if node.saved[node.n.nin] != NULL and node.row.code not in (STANDARDIZE, CLASS_LOSS):
         return shape_of(node.saved[node.n.nin]), descr_of(node.saved[node.n.nin])
     return None
 

@@ -59,6 +59,8 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return clone(row, x)
     elif row.code == TAKE_ALONG:
         return take_along(row, operands, options)
+    elif row.code == STANDARDIZE:
+        return standardized(row, operands, options)
     elif row.code == CLASS_LOSS:
         return class_loss(row, x, <Tensor>operands[1], options)
     return None

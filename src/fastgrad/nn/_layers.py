@@ -17,14 +17,22 @@ from ._shared import array, integers, public, run, value, values
 # ---------------------------------------------------------------- normalisation --
 
 
-def _scaled(x, weight, bias, shape=None):
-    """x * weight + bias, each of the two in another shape and optional."""
-    if shape is not None:
-        weight = None if weight is None else reshape(weight, shape)
-        bias = None if bias is None else reshape(bias, shape)
+def _standardized(x, weight, bias, axis, eps, centred=True):
+    """Mean 0 and variance 1 over axes, scaled and shifted by weights and biases that are optional."""
+    weight, bias = 1.0 if weight is None else weight, 0.0 if bias is None else bias
+    return run("standardize", x, weight, bias, axis=axis, eps=eps, centred=centred)
+
+
+def _scaled(x, weight, bias, shape):
+    """x * weight + bias, vectors that are optional and have to be given a shape."""
+    weight, bias = _shaped(weight, bias, shape)
     if weight is not None and bias is not None:
         return run("affine", x, weight, bias)
     return x * weight if weight is not None else x + bias if bias is not None else x
+
+
+def _shaped(weight, bias, shape):
+    return [vector if vector is None or len(shape) == 1 else reshape(vector, shape) for vector in (weight, bias)]
 
 
 def _check_vectors(name, channels, **vectors):
@@ -58,7 +66,7 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """
     x, weight, bias = values("layer_norm", (input,), weight, bias)
     axis = _last_axes("layer_norm", x, normalized_shape, weight=weight, bias=bias)
-    return _scaled(run("standardize", x, axis=axis, eps=eps, centred=True), weight, bias)
+    return _standardized(x, weight, bias, axis, eps)
 
 
 @public
@@ -74,7 +82,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     x, weight = values("rms_norm", (input,), weight)
     axis = _last_axes("rms_norm", x, normalized_shape, weight=weight)
     eps = float(np.finfo(x.dtype).eps) if eps is None and x.dtype.kind in "fc" else eps or 0.0
-    return _scaled(run("standardize", x, axis=axis, eps=eps, centred=False), weight, None)
+    return _standardized(x, weight, None, axis, eps, centred=False)
 
 
 @public
@@ -106,7 +114,7 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     if count == 1:
         raise ValueError(f"batch_norm: expected more than one value for each channel in training, got {tuple(x.shape)}")
     _follow(x, axes, count, running_mean, running_var, momentum)
-    return _scaled(run("standardize", x, axis=axes, eps=eps, centred=True), weight, bias, shape)
+    return _standardized(x, *_shaped(weight, bias, shape), axes, eps)
 
 
 def _follow(x, axes, count, running_mean, running_var, momentum):
@@ -160,8 +168,7 @@ def instance_norm(
                     running[...] = (1 - momentum) * running + momentum * new.numpy()
                 else:
                     running.mul_(1 - momentum).add_(new * momentum)
-    out = run("standardize", x, axis=axes, eps=eps, centred=True)
-    return _scaled(out, weight, bias, (channels,) + (1,) * (x.ndim - 2))
+    return _scaled(_standardized(x, None, None, axes, eps), weight, bias, (channels,) + (1,) * (x.ndim - 2))
 
 
 @public
@@ -182,7 +189,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     channels = x.shape[1]
     _check_vectors("group_norm", channels, weight=weight, bias=bias)
     groups = reshape(x, (x.shape[0], num_groups, channels // num_groups, *x.shape[2:]))
-    out = run("standardize", groups, axis=tuple(range(2, groups.ndim)), eps=eps, centred=True)
+    out = _standardized(groups, None, None, tuple(range(2, groups.ndim)), eps)
     return _scaled(reshape(out, x.shape), weight, bias, (channels,) + (1,) * (x.ndim - 2))
 
 
