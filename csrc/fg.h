@@ -375,6 +375,11 @@ void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *
  * one of the others. Pure arithmetic. */
 void fg_scan_vjp(fg_scan_kind kind, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
                  intptr_t inner);
+/* The same of what a loop of two operands makes of the result so far and the next element; and the cotangent of x where
+ * that is log(exp(so far) + exp(next)). */
+void fg_scan_by(const fg_loop *join, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner);
+void fg_scan_logs_vjp(const fg_loop *exp, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to,
+                      intptr_t n, intptr_t inner);
 
 /* ---------------------------------------------------------------- extrema -- */
 

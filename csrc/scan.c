@@ -2,6 +2,9 @@
 #include "fg.h"
 #include "threads.h"
 
+#include <math.h>
+#include <string.h>
+
 /* Each element waits for the one before it, so several lines are run side by side: LANES where a line lies in one piece,
  * up to COLUMNS where the next line is the neighbour. */
 enum { LANES = 8, COLUMNS = 512 };
@@ -13,6 +16,8 @@ typedef struct scan {
     void *to;
     intptr_t n, inner;
     bool backwards, smallest;
+    const fg_loop *loop;
+    intptr_t itemsize;
 } scan;
 
 static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner * s->n * s->inner + line % s->inner; }
@@ -119,6 +124,55 @@ static intptr_t start_of(const scan *s, intptr_t line) { return line / s->inner 
         }                                                                                           \
     }
 
+/* By a loop that is slow enough for its calls not to count. */
+static void join_lines(void *context, intptr_t first, intptr_t last) {
+    const scan *s = context;
+    const intptr_t step = s->inner * s->itemsize, rest = s->n - 1, strides[3] = {step, step, step};
+    for (; first < last; first++) {
+        const intptr_t start = start_of(s, first) * s->itemsize;
+        char *from = (char *)s->from + start, *to = (char *)s->to + start, *args[3] = {to, from + step, to + step};
+        memcpy(to, from, (size_t)s->itemsize);
+        if (rest) s->loop->fn(args, &rest, strides, s->loop->data);
+    }
+}
+
+enum { CHUNK = 256 };
+#define LEVEL(x) ((x) == -INFINITY ? 0 : (x)) /* where nothing has any weight */
+
+/* later[i] = g[i] + exp(out[i] - out[i + 1]) * later[i + 1], of which x[i] has exp(x[i] - out[i]). */
+#define LOGS_VJP(type)                                                                         \
+    static void logs_vjp_##type(void *context, intptr_t first, intptr_t last) {                \
+        const scan *s = context;                                                               \
+        const intptr_t step = s->inner, strides[2] = {sizeof(type), sizeof(type)};             \
+        type falls[CHUNK], shares[CHUNK];                                                      \
+        for (; first < last; first++) {                                                        \
+            const intptr_t start = start_of(s, first);                                         \
+            const type *x = (const type *)s->from + start, *g = (const type *)s->g + start;    \
+            const type *out = (const type *)s->out + start;                                    \
+            type *to = (type *)s->to + start, later = 0, next = LEVEL(out[(s->n - 1) * step]); \
+            for (intptr_t end = s->n, count; end > 0; end -= count) {                          \
+                count = end < CHUNK ? end : CHUNK;                                             \
+                for (intptr_t i = 0, at = (end - 1) * step; i < count; i++, at -= step) {      \
+                    const type level = LEVEL(out[at]);                                         \
+                    falls[i] = level == INFINITY ? 0 : level - next;                           \
+                    shares[i] = x[at] - level;                                                 \
+                    next = level;                                                              \
+                }                                                                              \
+                char *of_falls[2] = {(char *)falls, (char *)falls};                            \
+                char *of_shares[2] = {(char *)shares, (char *)shares};                         \
+                s->loop->fn(of_falls, &count, strides, s->loop->data);                         \
+                s->loop->fn(of_shares, &count, strides, s->loop->data);                        \
+                for (intptr_t i = 0, at = (end - 1) * step; i < count; i++, at -= step) {      \
+                    later = falls[i] * later + g[at];                                          \
+                    to[at] = later * shares[i];                                                \
+                }                                                                              \
+            }                                                                                  \
+        }                                                                                      \
+    }
+
+LOGS_VJP(float)
+LOGS_VJP(double)
+
 /* Lines [first, last). */
 #define OVER_LINES(name)                                                           \
     static void name(void *context, intptr_t first, intptr_t last) {               \
@@ -158,7 +212,7 @@ static void run_lines(fg_work work, scan *s, intptr_t lines) {
 void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner) {
     static const fg_work works[][2] = {
         {sum_float, sum_double}, {product_float, product_double}, {extrema_float, extrema_double}};
-    scan s = {from->data, NULL, NULL, to->data, n, inner, backwards, kind == FG_SMALLEST};
+    scan s = {from->data, NULL, NULL, to->data, n, inner, backwards, kind == FG_SMALLEST, NULL, 0};
     const int which = kind == FG_SMALLEST ? FG_LARGEST : kind;
     if (from->size) run_lines(works[which][from->dtype == FG_FLOAT64], &s, from->size / n);
 }
@@ -166,6 +220,17 @@ void fg_scan(fg_scan_kind kind, bool backwards, const fg_array *from, fg_array *
 void fg_scan_vjp(fg_scan_kind kind, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to, intptr_t n,
                  intptr_t inner) {
     static const fg_work works[][2] = {{vjp_float, vjp_double}, {extrema_vjp_float, extrema_vjp_double}};
-    scan s = {x->data, g->data, out->data, to->data, n, inner, true, false};
+    scan s = {x->data, g->data, out->data, to->data, n, inner, true, false, NULL, 0};
     if (x->size) run_lines(works[kind != FG_PRODUCTS][x->dtype == FG_FLOAT64], &s, x->size / n);
+}
+
+void fg_scan_by(const fg_loop *join, const fg_array *from, fg_array *to, intptr_t n, intptr_t inner) {
+    scan s = {from->data, NULL, NULL, to->data, n, inner, false, false, join, (intptr_t)from->itemsize};
+    if (from->size) fg_parallel(join_lines, &s, from->size / n, FG_GRAIN / 8 / n + 1);
+}
+
+void fg_scan_logs_vjp(const fg_loop *exp, const fg_array *g, const fg_array *x, const fg_array *out, fg_array *to,
+                      intptr_t n, intptr_t inner) {
+    scan s = {x->data, g->data, out->data, to->data, n, inner, true, false, exp, (intptr_t)x->itemsize};
+    if (x->size) run_lines(x->dtype == FG_FLOAT64 ? logs_vjp_double : logs_vjp_float, &s, x->size / n);
 }

@@ -209,6 +209,24 @@ def test_running_products_and_their_gradients(axis, dtype):
         )
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("axis", [0, 1, 2, None])
+def test_running_sums_of_exponentials_and_their_gradients(axis, dtype):
+    for shape in ((3, 4, 5), (1, 1, 1), (2, 700, 3), (300, 2, 130)):
+        x = np.cos(np.arange(np.prod(shape), dtype=dtype)).reshape(shape) * 9
+        x[0, 0] = -np.inf
+        x[-1, -1, 0] = np.inf
+        with direct(True):
+            values, grads = run(lambda x: fg.logcumsumexp(x, axis), [x])
+        with direct(False):
+            plain, expected = run(lambda x: fg.logcumsumexp(x, axis), [x])
+        same_bits(values[0], plain[0], "values")
+        same_bits(values[0], np.logaddexp.accumulate(x.ravel() if axis is None else x, axis or 0), "NumPy's")
+        rounding = 1e-5 if dtype is np.float32 else 1e-13
+        atol = rounding * np.nan_to_num(abs(expected[0])).max()
+        np.testing.assert_allclose(grads[0], expected[0], rtol=rounding, atol=atol)
+
+
 def test_running_sums_do_not_depend_on_threads():
     before = fg.get_num_threads()
     for shape in ((1000, 100), (3, 50_000), (100_000,), (50_000, 3)):
@@ -217,7 +235,11 @@ def test_running_sums_do_not_depend_on_threads():
             found = []
             for count in (1, 3):
                 fg.set_num_threads(count)
-                found.append(run(lambda x, axis=axis: fg.cumprod(fg.cumsum(x, axis) * 1e-3 + 1, axis), [x]))
+                found.append(
+                    run(
+                        lambda x, axis=axis: fg.logcumsumexp(fg.cumprod(fg.cumsum(x, axis) * 1e-3 + 1, axis), axis), [x]
+                    )
+                )
             same_bits(found[0][0][0], found[1][0][0], "values")
             same_bits(found[0][1][0], found[1][1][0], "gradients")
             same_bits(fg.cumsum(fg.asarray(x), axis).numpy(), np.cumsum(x, axis), "NumPy's")

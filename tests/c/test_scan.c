@@ -92,6 +92,50 @@ static void lines_are_summed_one_after_the_other(void) {
     }
 }
 
+static void join(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    (void)data;
+    for (intptr_t i = 0; i < *dims; i++) {
+        *(double *)(args[2] + i * strides[2]) =
+            log(exp(*(double *)(args[0] + i * strides[0])) + exp(*(double *)(args[1] + i * strides[1])));
+    }
+}
+
+static void raise_e(char **args, const intptr_t *dims, const intptr_t *strides, void *data) {
+    (void)data;
+    for (intptr_t i = 0; i < *dims; i++)
+        *(double *)(args[1] + i * strides[1]) = exp(*(double *)(args[0] + i * strides[0]));
+}
+
+static void lines_are_joined_by_a_loop(void) {
+    const fg_loop joins = {join, NULL, false, false}, exps = {raise_e, NULL, false, false};
+    const intptr_t shapes[][3] = {{1, 1, 1}, {3, 5, 2}, {40, 600, 1}, {1, 257, 70}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        const intptr_t n = shapes[i][1], inner = shapes[i][2];
+        fg_array *x = drawn(3, shapes[i], FG_FLOAT64), *g = drawn(3, shapes[i], FG_FLOAT64);
+        fg_array *out = fg_array_new(3, shapes[i], FG_FLOAT64, 8), *to = fg_array_new(3, shapes[i], FG_FLOAT64, 8);
+        fg_scan_by(&joins, x, out, n, inner);
+        fg_scan_logs_vjp(&exps, g, x, out, to, n, inner);
+        for (intptr_t line = 0; line < shapes[i][0] * inner; line++) {
+            const intptr_t start = line / inner * n * inner + line % inner;
+            const double *xs = (double *)x->data + start, *gs = (double *)g->data + start;
+            double total = 0, later = 0;
+            for (intptr_t k = 0; k < n; k++) {
+                total += exp(xs[k * inner]);
+                CHECK(fabs(exp(((double *)out->data)[start + k * inner]) - total) < 1e-9 * total);
+            }
+            for (intptr_t k = n - 1; k >= 0; k--) {
+                later += gs[k * inner] / total;
+                total -= exp(xs[k * inner]);
+                CHECK(fabs(((double *)to->data)[start + k * inner] - exp(xs[k * inner]) * later) < 1e-6);
+            }
+        }
+        fg_array_drop(x);
+        fg_array_drop(g);
+        fg_array_drop(out);
+        fg_array_drop(to);
+    }
+}
+
 /* Element [i, j, k] of an array. */
 static double value_at(fg_array *a, intptr_t i, intptr_t j, intptr_t k) {
     const char *at = a->data + i * fg_strides(a)[0] + j * fg_strides(a)[1] + k * fg_strides(a)[2];
@@ -125,6 +169,7 @@ static void copies_of_turned_arrays_are_right(void) {
 
 int main(void) {
     RUN(lines_are_summed_one_after_the_other);
+    RUN(lines_are_joined_by_a_loop);
     RUN(copies_of_turned_arrays_are_right);
     return 0;
 }

@@ -483,7 +483,7 @@ cdef int apply_arrays(Backward b, fg_run* run, Node node, fg_array** grads) exce
         elif CONCAT <= row.code <= REPEAT:
             if blocks_vjp(run, node, grads):
                 return 0
-        elif CUMSUM <= row.code <= CUMMIN:
+        elif CUMSUM <= row.code <= LOGCUMSUMEXP:
             if scan_vjp(run, node, g):
                 return 0
         elif row.code == SORT:

@@ -211,6 +211,9 @@ cdef extern from "fg.h" nogil:
     void fg_scan(fg_scan_kind kind, c_bool backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
     void fg_scan_vjp(fg_scan_kind kind, fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n,
                      intptr_t inner)
+    void fg_scan_by(const fg_loop* join, fg_array* source, fg_array* to, intptr_t n, intptr_t inner)
+    void fg_scan_logs_vjp(const fg_loop* exp, fg_array* g, fg_array* x, fg_array* out, fg_array* to, intptr_t n,
+                          intptr_t inner)
     fg_status fg_median(fg_array* source, fg_array* to, fg_array* places, intptr_t n, intptr_t inner, c_bool* plain)
     void fg_median_back(fg_array* g, fg_array* places, fg_array* to, intptr_t n, intptr_t inner)
     c_bool fg_sort_tells(fg_array* a)

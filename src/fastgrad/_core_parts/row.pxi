@@ -39,10 +39,11 @@ cdef enum:
     TRIU
     TILE
     REPEAT
-    CUMSUM            # from here to CUMMIN: scans.pxi
+    CUMSUM            # from here to LOGCUMSUMEXP: scans.pxi
     CUMPROD
     CUMMAX
     CUMMIN
+    LOGCUMSUMEXP
     PROD              # rows.pxi
     EXTREMUM
     SORT              # sorts.pxi
@@ -61,7 +62,7 @@ cdef dict SPECIAL = {
     "concat": CONCAT, "stack": STACK, "split": SPLIT, "unstack": UNSTACK, "roll": ROLL, "padded": PADDED,
     "tril": TRIL, "triu": TRIU, "tile": TILE, "repeat": REPEAT,
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
-    "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN,
+    "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN, "logcumsumexp": LOGCUMSUMEXP,
     "prod": PROD, "max": EXTREMUM, "min": EXTREMUM, "sort": SORT, "median": MEDIAN, "standardize": STANDARDIZE,
 }
 

@@ -1,4 +1,4 @@
-# The direct path of running sums, products and extrema: forward and vjp in one pass each.
+# The direct path of running sums, products, extrema and sums of exponentials: forward and vjp in one pass each.
 
 cdef bint lines_of(fg_array* a, object axis, intptr_t* n, intptr_t* inner) noexcept:
     """The length of the lines along an axis (None: all is one line), and how far apart their elements are."""
@@ -26,10 +26,10 @@ cdef object scan(Row row, Tensor x, dict options):
             return None
         if options.get("dtype") is not None or not lines_of(a, options["axis"], &n, &inner):
             return None
-        if row.code >= CUMMAX and not extrema_alike():
+        if CUMMAX <= row.code <= CUMMIN and not extrema_alike():
             return None
         out = new_tensor(new_like(a) if options["axis"] is not None else new_array(1, &a.size, a.dtype, a.itemsize))
-        run_scan(<fg_scan_kind>(FG_SUMS + row.code - CUMSUM), False, a, out.a, n, inner)
+        run_scan(row.code, False, a, out.a, n, inner)
         if fg_grad_enabled and wants_grad(x):
             node = new_node(row, 1, 1)
             node.options = options
@@ -59,29 +59,48 @@ cdef bint extrema_alike() except? True:
     return extrema_known
 
 
-cdef int run_scan(fg_scan_kind kind, bint backwards, fg_array* source, fg_array* to, intptr_t n,
-                  intptr_t inner) except -1:
+cdef int run_scan(int code, bint backwards, fg_array* source, fg_array* to, intptr_t n, intptr_t inner) except -1:
+    cdef fg_loop join
+    if code == LOGCUMSUMEXP:
+        find_loop(np.logaddexp, source.dtype, &join)
     if source.size >= RELEASE_GIL:
         hold_pair(source, to)
         with nogil:
-            fg_scan(kind, backwards, source, to, n, inner)
+            scan_now(code, backwards, &join, source, to, n, inner)
         fg_array_drop(source)
         fg_array_drop(to)
     else:
-        fg_scan(kind, backwards, source, to, n, inner)
+        scan_now(code, backwards, &join, source, to, n, inner)
     return 0
 
 
-cdef int run_scan_vjp(fg_scan_kind kind, fg_array** arrays, intptr_t n, intptr_t inner) except -1:
+cdef void scan_now(int code, bint backwards, fg_loop* join, fg_array* source, fg_array* to, intptr_t n,
+                   intptr_t inner) noexcept nogil:
+    if code == LOGCUMSUMEXP:
+        fg_scan_by(join, source, to, n, inner)
+    else:
+        fg_scan(<fg_scan_kind>(FG_SUMS + code - CUMSUM), backwards, source, to, n, inner)
+
+
+cdef int run_scan_vjp(int code, fg_array** arrays, intptr_t n, intptr_t inner) except -1:
     """`arrays`: the cotangent, what was scanned, what came of it, and the result."""
+    cdef fg_loop* exp = &row_named("exp").loops[arrays[0].dtype]
     if arrays[0].size >= RELEASE_GIL:
         hold(4, arrays)
         with nogil:
-            fg_scan_vjp(kind, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
+            scan_vjp_now(code, exp, arrays, n, inner)
         let_go(4, arrays)
     else:
-        fg_scan_vjp(kind, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
+        scan_vjp_now(code, exp, arrays, n, inner)
     return 0
+
+
+cdef void scan_vjp_now(int code, fg_loop* exp, fg_array** arrays, intptr_t n, intptr_t inner) noexcept nogil:
+    cdef fg_scan_kind kind = <fg_scan_kind>(FG_SUMS + code - CUMSUM)
+    if code == LOGCUMSUMEXP:
+        fg_scan_logs_vjp(exp, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
+    else:
+        fg_scan_vjp(kind, arrays[0], arrays[1], arrays[2], arrays[3], n, inner)
 
 
 cdef bint scan_vjp(fg_run* run, Node node, fg_array* g) except? True:
@@ -101,10 +120,10 @@ cdef bint scan_vjp(fg_run* run, Node node, fg_array* g) except? True:
     try:
         r = new_like(like)
         if node.row.code == CUMSUM:
-            run_scan(FG_SUMS, True, dense, r, n, inner)
+            run_scan(CUMSUM, True, dense, r, n, inner)
         else:
             arrays[0], arrays[1], arrays[2], arrays[3] = dense, like, node.saved[1], r
-            run_scan_vjp(<fg_scan_kind>(FG_SUMS + node.row.code - CUMSUM), arrays, n, inner)
+            run_scan_vjp(node.row.code, arrays, n, inner)
         send(run, node.n.edges[0], fg_array_keep(r))
     finally:
         fg_array_drop(dense)

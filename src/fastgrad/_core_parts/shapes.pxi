@@ -33,7 +33,7 @@ cdef object apply_special(Row row, tuple operands, dict options):
         return diagonal(row, x, options)
     elif CONCAT <= row.code <= REPEAT:
         return apply_blocks(row, operands, options)
-    elif CUMSUM <= row.code <= CUMMIN:
+    elif CUMSUM <= row.code <= LOGCUMSUMEXP:
         return scan(row, x, options)
     elif row.code == SORT:
         return sort(row, x, options)
