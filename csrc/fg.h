@@ -285,6 +285,16 @@ typedef struct fg_systems {
 /* Solve `count` of them. Whether all results are finite. */
 bool fg_systems_solve(const fg_systems *systems, intptr_t count);
 
+/* Stacks of n x n lower triangles t, of the reciprocals of what is on their diagonals, and of n x k right-hand sides x,
+ * where the results go; double (wide) or float, or pairs of them that are complex numbers. The columns of x lie side by side. */
+typedef struct fg_triangles {
+    const char *t, *scale;
+    char *x;
+    intptr_t n, k, t_strides[3], scale_strides[2], x_strides[2];
+    bool wide, pairs;
+} fg_triangles;
+void fg_triangles_solve(const fg_triangles *triangles, intptr_t count);
+
 #define FG_IMAGE_AXES 3 /* fewer: the first have size 1 */
 /* Images (examples, channels, sizes), kernels (outputs, channels / groups, kernel) and results (examples, outputs,
  * counts) of one number type, in C order and not empty. Windows are products of `piece` examples at a time, of one

@@ -16,7 +16,6 @@ from fastgrad.ops import INTERNAL, TABLE, load_all
 
 torch = importlib.import_module("torch") if HAS_TORCH else None
 LINALG = [name for name, op in load_all().items() if op.module == "fastgrad.linalg" and name not in INTERNAL]
-decompositions = importlib.import_module("fastgrad.ops.decompositions")
 rng = np.random.default_rng(0)
 A = rng.normal(size=(3, 3))
 SPD = A @ A.T + np.eye(3)
@@ -264,19 +263,71 @@ def test_solve_triangular_takes_scipys_letters_and_no_others():
         fg.linalg.solve_triangular(SPD, np.ones(2))
 
 
-def test_without_scipy_the_results_are_the_same(monkeypatch):
-    def results():
-        l, b = fg.tensor(np.linalg.cholesky(SPDS), requires_grad=True), fg.tensor(A, requires_grad=True)
-        outs = [fg.linalg.solve_triangular(l[0], b, t, True, unit) for t in (0, 1) for unit in (False, True)]
-        outs.append(fg.linalg.cholesky(l[0] @ l[0].T))
-        outs.append(fg.linalg.solve_triangular(l, b[0], lower=True))
-        grads = fg.autograd.grad(outs, (l, b), [fg.ones_like(out) for out in outs])
-        return as_arrays([*outs, *grads])
+@pytest.mark.parametrize("n", [1, 47, 49, 130])
+@pytest.mark.parametrize("dtype", "fdFD")
+def test_triangular_systems_of_many_blocks(n, dtype):
+    lapack = pytest.importorskip("scipy.linalg.lapack")
+    solve = {"f": lapack.strtrs, "d": lapack.dtrtrs, "F": lapack.ctrtrs, "D": lapack.ztrtrs}[dtype]
+    rng = np.random.default_rng(n)
+    a, b = (rng.normal(size=(n, m)) + (0 if dtype in "fd" else 1j * rng.normal(size=(n, m))) for m in (n, 70))
+    a = (a / n + np.eye(n)).astype(dtype)
+    b = b.astype(dtype)
+    for k in (1, 2, 70):
+        for trans in (0, 1, 2):
+            for lower in (False, True):
+                found = fg.linalg.solve_triangular(a, b[:, :k], trans, lower, k == 2).numpy()
+                read = np.tril(a) if lower else np.triu(a)
+                expected = solve(a, b[:, :k], lower, trans, k == 2)[0]
+                np.testing.assert_allclose(
+                    found, expected, rtol=0, atol=40 * np.finfo(dtype).eps * np.abs(expected).max()
+                )
+                poisoned = np.where(read == a, a, np.array(np.nan, dtype))
+                same_bits(fg.linalg.solve_triangular(poisoned, b[:, :k], trans, lower, k == 2).numpy(), found, "read")
 
-    expected = results()
-    monkeypatch.setattr(decompositions, "_lapack", lambda name: None)
-    for a, b in zip(results(), expected, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+
+@pytest.mark.parametrize(
+    "layout", [lambda a: a, lambda a: a.mT, lambda a: a[:, ::-1, ::-1], lambda a: np.repeat(a, 2, 2)[..., ::2]]
+)
+@pytest.mark.parametrize("dtype", "fdFD")
+def test_substitution_is_the_same_in_c(layout, dtype, monkeypatch):
+    rng = np.random.default_rng(0)
+    a, b = ((rng.normal(size=(3, 60, n)) * (1 if dtype in "fd" else 1 + 0.5j)).astype(dtype) for n in (60, 67))
+    a = layout(a / 60 + np.eye(60, dtype=dtype))
+
+    def results():
+        for columns in (1, 2, 3, 64, 67):
+            for lower in (False, True):
+                yield fg.linalg.solve_triangular(a, b[..., :columns], 0, lower).numpy()
+                yield fg.linalg.solve_triangular(a[0], b[..., :columns], 2, lower, True).numpy()
+
+    expected = list(results())
+    monkeypatch.setattr(importlib.import_module("fastgrad.ops._triangles"), "substitute", None)
+    for found, wanted in zip(results(), expected, strict=True):
+        same_bits(found, wanted, "substitution")
+
+
+@pytest.mark.parametrize("dtype", "dD")
+@pytest.mark.parametrize("shape", [(0, 0), (0, 3, 3), (1, 1), (48, 48), (2, 50, 50), (130, 130)])
+def test_choleskys_derivative_by_blocks_is_that_of_the_formula(shape, dtype):
+    rng, n = np.random.default_rng(0), shape[-1]
+    a, g = (rng.normal(size=shape).astype(dtype) * (1 if dtype == "d" else 1 + 0.5j) for _ in range(2))
+    x = fg.tensor(a @ a.mT.conj() + n * np.eye(n), requires_grad=True)
+    for upper in (False, True):
+        out = fg.linalg.cholesky(x, upper=upper)
+        (found,) = fg.autograd.grad(out, x, fg.tensor(g), retain_graph=True)
+        (expected,) = fg.autograd.grad(out, x, fg.tensor(g), create_graph=True)
+        np.testing.assert_allclose(found.numpy(), expected.detach().numpy(), rtol=0, atol=1e-12)
+
+
+def test_choleskys_derivative_where_a_is_nearly_singular():
+    n = 120
+    distances = np.subtract.outer(np.arange(n), np.arange(n)) / 10
+    factor = np.linalg.cholesky(np.exp(-0.5 * distances**2) + 1e-9 * np.eye(n))
+    x = fg.tensor(factor @ factor.T, requires_grad=True)
+    out = fg.linalg.cholesky(x)
+    (found,) = fg.autograd.grad(fg.log(fg.diagonal(out)).sum(), x)
+    expected = np.linalg.inv(x.detach().numpy()) / 2
+    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_norms_have_no_gradient_at_zero():

@@ -54,4 +54,27 @@ def solve_stack(ndarray a, ndarray b, ndarray x, bint scaled):
     return ok
 
 
-_stacks.share, _stacks.solver = share_stacks, solve_stack
+def substitute(ndarray t, ndarray scale, ndarray x):
+    """x = inverse(t) @ x, in place: stacks of lower triangles, reciprocals of their diagonals, right-hand sides with
+    columns side by side, all of one dtype. Whether it was done."""
+    cdef fg_triangles s
+    cdef ndarray a
+    cdef intptr_t count = len(x)
+    cdef int i, kind = cnp.PyArray_TYPE(x)
+    if not direct or cnp.PyArray_STRIDES(x)[2] != cnp.PyArray_ITEMSIZE(x):
+        return False
+    for a in (t, scale, x):
+        if not cnp.PyArray_ISBEHAVED_RO(a):
+            return False
+    s.t, s.scale, s.x = <char*>cnp.PyArray_DATA(t), <char*>cnp.PyArray_DATA(scale), <char*>cnp.PyArray_DATA(x)
+    s.n, s.k, s.wide, s.pairs = x.shape[1], x.shape[2], kind in (cnp.NPY_FLOAT64, cnp.NPY_COMPLEX128), is_complex(kind)
+    for i in range(3):
+        s.t_strides[i] = cnp.PyArray_STRIDES(t)[i]
+    for i in range(2):
+        s.scale_strides[i], s.x_strides[i] = cnp.PyArray_STRIDES(scale)[i], cnp.PyArray_STRIDES(x)[i]
+    with nogil:
+        fg_triangles_solve(&s, count)
+    return True
+
+
+_stacks.share, _stacks.solver, _triangles.substitute = share_stacks, solve_stack, substitute

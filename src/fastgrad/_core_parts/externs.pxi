@@ -268,6 +268,16 @@ cdef extern from "fg.h" nogil:
         c_bool wide, scaled
     c_bool fg_systems_solve(const fg_systems*, intptr_t count)
 
+    ctypedef struct fg_triangles:
+        const char* t
+        const char* scale
+        char* x
+        intptr_t n, k
+        intptr_t[3] t_strides
+        intptr_t[2] scale_strides, x_strides
+        c_bool wide, pairs
+    void fg_triangles_solve(const fg_triangles*, intptr_t count)
+
     bint fg_maxima(const fg_images*, const void* x, void* out)
     bint fg_maxima_back(const fg_images*, const void* x, const void* g, void* dx)
 

@@ -9,13 +9,13 @@ decomposition, arXiv:1602.07527.
 from __future__ import annotations
 
 import operator
-from functools import cache, lru_cache, partial
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import _errors
-from . import _stacks
+from . import _stacks, _triangles
 from ._batch import past, ranked
 from ._doc import describe
 from ._doc import doc as _doc
@@ -122,16 +122,6 @@ def _real(dtype):
 # ---------------------------------------------------------------- triangular systems --
 
 
-@cache
-def _lapack(name):
-    """SciPy's LAPACK routine by the letter of the dtype; None without SciPy."""
-    try:
-        from scipy.linalg import lapack
-    except ImportError:
-        return None
-    return {letter: getattr(lapack, kind + name) for letter, kind in zip("fdFD", "sdcz")}
-
-
 _TRANS = {0: 0, "N": 0, 1: 1, "T": 1, 2: 2, "C": 2}
 
 
@@ -151,17 +141,7 @@ def _solve_triangular(a, b, trans, lower, unit_diagonal):
         if dtype.char not in "fdFD":
             raise _errors.no_linalg("solve_triangular", dtype)
         a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-    solve = _without_scipy if _lapack("trtrs") is None else _with_scipy
-    columns = b[:, None] if b.ndim == 1 else b
-    if a.ndim == columns.ndim == 2:
-        out = solve(a, columns, trans, lower, unit_diagonal)
-    else:
-        batch = np.broadcast_shapes(a.shape[:-2], columns.shape[:-2])
-        matrices = np.broadcast_to(a, batch + a.shape[-2:])
-        columns = np.broadcast_to(columns, batch + columns.shape[-2:])
-        out = np.empty(columns.shape, a.dtype)
-        for i in np.ndindex(batch):
-            out[i] = solve(matrices[i], columns[i], trans, lower, unit_diagonal)
+    out = _triangles.solve(a, b[:, None] if b.ndim == 1 else b, trans, lower, unit_diagonal)
     return out[..., 0] if b.ndim == 1 else out
 
 
@@ -169,40 +149,6 @@ def _again(a, b, trans, lower, unit_diagonal=False):
     """`solve_triangular` in a formula."""
     row = _solve_triangular if type(a) is type(b) is np.ndarray else solve_triangular
     return row(a, b, trans, lower, unit_diagonal)
-
-
-def _with_scipy(a, b, trans, lower, unit_diagonal):
-    """LAPACK is told of the transpose where a is in C order, so that a is not copied."""
-    if not b.size:
-        return np.zeros(b.shape, b.dtype)
-    if trans == 2 and a.dtype.kind == "c":
-        return np.conj(_with_scipy(a, np.conj(b), 1, lower, unit_diagonal))
-    trans = trans != 0
-    if not a.flags.f_contiguous:
-        a, trans, lower = a.T, not trans, not lower
-    x, info = _lapack("trtrs")[b.dtype.char](a, b, lower, trans, unit_diagonal)
-    if info:
-        raise _errors.singular("solve_triangular")
-    return x
-
-
-def _without_scipy(a, b, trans, lower, unit_diagonal):
-    a = np.tril(a) if lower else np.triu(a)
-    if unit_diagonal:
-        np.fill_diagonal(a, 1)
-    return np.linalg.solve((a, a.T, a.conj().T)[trans], b)
-
-
-def _inverse(x):
-    """The inverse of lower triangular matrices, for formulas.
-
-    Small ones LAPACK inverts in one thread; solving, it would wake others for a matrix of right-hand sides.
-    """
-    if type(x) is not np.ndarray:
-        return solve_triangular(x, _eye(x.shape[-1], x.dtype), 0, True)
-    if x.ndim > 2 or not x.size or _lapack("trtri") is None:
-        return _stacks.systems(x)
-    return _lapack("trtri")[x.dtype.char](x.T, lower=False)[0].T
 
 
 def _triangular_dab(g, out, a, b, trans, lower, unit_diagonal):
@@ -300,9 +246,26 @@ def _slogdet_da(g, out, a):
 def _cholesky_da(g, out, a, upper):
     if upper:
         g, out = _adjoint(g), _adjoint(out)
-    below = (_adjoint(out) @ g) * _quarters(a.shape[-1], _real(a.dtype))
-    inverse = _inverse(out)
-    return _adjoint(inverse) @ (below + _adjoint(below)) @ inverse
+    if type(g) is type(out) is np.ndarray:
+        return _cholesky_by_blocks(g, out)
+    inverse = solve_triangular(out, _eye(out.shape[-1], out.dtype), 0, True)
+    inner = (_adjoint(out) @ g) * _quarters(a.shape[-1], _real(a.dtype))
+    return _adjoint(inverse) @ (inner + _adjoint(inner)) @ inverse
+
+
+def _cholesky_by_blocks(g, l):
+    """The same of ndarrays, without the products that come to nothing or are known by symmetry."""
+    n, inverse = l.shape[-1], _triangles.inverse(l)
+    inner = _triangles.product(l, g)
+    inner *= _quarters(n, _real(l.dtype))
+    inner += _adjoint(inner)
+    right = np.empty_like(inner)
+    for here in _triangles.blocks(n):
+        np.matmul(inner[..., here.start :], inverse[..., here.start :, here], out=right[..., here])
+    da = _triangles.product(inverse, right)
+    for here in _triangles.blocks(n):
+        da[..., : here.start, here] = _adjoint(da[..., here, : here.start])
+    return da
 
 
 def _eigh_da(g, out, a, UPLO):
@@ -477,8 +440,7 @@ solve_triangular = _op(
            case(_EMPTY, (0,), trans=0, lower=True, unit_diagonal=False)],
     doc=_doc("x with ``op(a) @ x == b`` for triangular matrices a; `scipy.linalg.solve_triangular`, over batches.",
              "linalg.solve_triangular([[2., 0.], [1., 4.]], [2., 9.], lower=True)", "tensor([1., 2.])",
-             """b of one dimension is a vector. With SciPy its LAPACK solves, without it NumPy's general solver.
-             LinAlgError is raised for a zero on the diagonal."""))
+             """b of one dimension is a vector. LinAlgError is raised for a zero on the diagonal."""))
 solve = _op(
     "solve", _stacks.solve, "a, b", joint=True, vjp=_solve_dab, saves="out, a", batch=_batch_solve(lambda: solve),
     cases=[case(_GENERAL, (3,)), case(_GENERAL, (3, 2)), case(_BATCH, (3, 2)), case(_GENERAL, (2, 3, 1)),

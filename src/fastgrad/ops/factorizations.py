@@ -15,7 +15,7 @@ from .. import _errors
 from ._doc import describe
 from ._doc import doc as _doc
 from ._row import case, register
-from .decompositions import _adjoint, _again, _column, _constant, _eye, _lapack, _matters, _real, _row, _values, solve
+from .decompositions import _adjoint, _again, _column, _constant, _eye, _matters, _real, _row, _values, solve
 from .elementwise import where
 from .indexing import getitem
 from .shaping import concat, stack
@@ -322,6 +322,16 @@ def _scipy(name):
     except ImportError:
         raise ImportError(f"linalg.{name} needs SciPy: pip install scipy") from None
     return getattr(scipy.linalg, name)
+
+
+@cache
+def _lapack(name):
+    """SciPy's LAPACK routine by the letter of the dtype; None without SciPy."""
+    try:
+        from scipy.linalg import lapack
+    except ImportError:
+        return None
+    return {letter: getattr(lapack, kind + name) for letter, kind in zip("fdFD", "sdcz")}
 
 
 def _checked(name, a):
