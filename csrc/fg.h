@@ -273,6 +273,21 @@ typedef struct fg_batch {
  * numpy.linalg say that a matrix is singular. */
 bool fg_batch_run(const fg_batch *batch, intptr_t grain);
 
+#define FG_TILE 1024 /* the most elements of a tile whose sums are cut */
+/* A matrix of float or double: how far apart rows and columns are, in bytes. */
+typedef struct fg_matrix {
+    char *at;
+    intptr_t row, column;
+} fg_matrix;
+/* (m, k) times (k, n) by the loop of matmul: tiles of the result of tall x wide elements, sums in parts of `deep`; where
+ * there are several parts, tiles have FG_TILE elements at most. The columns of r are next to each other. */
+typedef struct fg_tiles {
+    fg_loop matmul;
+    fg_matrix a, b, r;
+    intptr_t m, k, n, tall, deep, wide, itemsize;
+} fg_tiles;
+void fg_multiply(const fg_tiles *tiles);
+
 #define FG_SYSTEM 16 /* the most rows, and the most columns on the right */
 /* Stacks of n x n matrices, and of n x k right-hand sides (NULL: identities), of double (wide) or float; x in C order.
  * All arithmetic is double. */

@@ -25,6 +25,7 @@ from samples import (
 )
 
 import fastgrad as fg
+import fastgrad.nn.functional as F
 from fastgrad.ops import TABLE
 
 pytestmark = pytest.mark.skipif(not COMPILED, reason=ONCE)
@@ -203,3 +204,29 @@ def test_numbers_that_change_before_they_are_read_again():
     numbers[0, 0] = 1_000_000  # behind everybody's back
     with pytest.raises((IndexError, ValueError)):
         picked.sum().backward()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("m", "k", "n"), [(32, 400, 120), (40, 17, 500), (1, 600, 700), (700, 600, 1), (3, 9000, 10), (130, 129, 257)]
+)
+def test_linear_layers_in_tiles(m, k, n, dtype):
+    """The same on any number of threads and on the general path; no sum is lost at an edge."""
+    rng = np.random.default_rng(0)
+    x, w, b, g = (rng.normal(size=shape).astype(dtype) for shape in ((m, k), (n, k), n, (m, n)))
+    results, threads = [], fg.get_num_threads()
+    try:
+        for count, on in ((1, True), (4, True), (4, False)):
+            fg.set_num_threads(count)
+            with direct(on):
+                leaves = [fg.tensor(a, requires_grad=True) for a in (x, w, b)]
+                out = F.linear(*leaves)
+                grads = fg.autograd.grad(out, leaves, fg.tensor(g))
+            results.append([t.detach().numpy() for t in (out, *grads)])
+    finally:
+        fg.set_num_threads(threads)
+    for other in results[1:]:
+        assert all(np.array_equal(p, q) for p, q in zip(results[0], other))
+    for found, p, q in zip(results[0], (x, g, g.T), (w.T, w, x)):
+        wanted = p.astype(float) @ q + (b if q.base is w else 0)
+        assert np.abs(found - wanted).max() <= (100 + p.shape[1]) * 10 * np.finfo(dtype).eps

@@ -16,8 +16,8 @@ def set_num_threads(count):
     """Set on how many threads work on large arrays is shared out, the calling one included.
 
     To begin with it is the environment's FASTGRAD_NUM_THREADS, else OMP_NUM_THREADS, else the number of cores that
-    this process may use. Values never depend on it. Matrix products are the BLAS library's, which has threads of its
-    own. The reference backend works on one thread whatever is set.
+    this process may use. Values never depend on it. Matrix products other than those of layers are the BLAS
+    library's, which has threads of its own. The reference backend works on one thread whatever is set.
 
     Parameters
     ----------

@@ -257,6 +257,14 @@ cdef extern from "fg.h" nogil:
         intptr_t dims[5]
         intptr_t strides[12]
     c_bool fg_batch_run(const fg_batch*, intptr_t grain)
+    ctypedef struct fg_matrix:
+        char* at
+        intptr_t row, column
+    ctypedef struct fg_tiles:
+        fg_loop matmul
+        fg_matrix a, b, r
+        intptr_t m, k, n, tall, deep, wide, itemsize
+    void fg_multiply(const fg_tiles*)
     enum:
         FG_SYSTEM
     ctypedef struct fg_systems:

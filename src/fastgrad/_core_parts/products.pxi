@@ -192,12 +192,12 @@ cdef inline bint has_rows(fg_array* a) noexcept:
     return a.ndim == 2 or a.ndim > 0 and a.flags & FG_CONTIGUOUS != 0 and a.size > 0
 
 
-cdef fg_array* rows_product(fg_array* p, fg_array* q, fg_array* r_take) except NULL:
+cdef fg_array* tiled_product(fg_array* p, fg_array* q, fg_array* r_take) except NULL:
     """p @ q of matrices into the rows of `r`, which is given back."""
     cdef fg_array* rows
     try:
         rows = as_rows(r_take)
-        multiply_into(p, q, rows)
+        multiply_tiles(p, q, rows)
         fg_array_drop(rows)
     except BaseException:
         fg_array_drop(r_take)
@@ -277,42 +277,58 @@ cdef object linear(Row row, tuple operands):
 
 
 cdef fg_array* linear_of(fg_array* p, fg_array* q, fg_array* b) except NULL:
-    """Of few rows, the transpose of q @ p.T."""
     cdef intptr_t shape[FG_MAXDIMS]
-    cdef int i
     cdef fg_array* args[3]
     cdef fg_array* rows = as_rows(p)
     cdef fg_array* turned = NULL
-    cdef fg_array* product = NULL
     cdef fg_array* flat = NULL
     cdef fg_array* r = NULL
-    cdef bint few = 2 * fg_shape(rows)[0] <= fg_shape(q)[0]
     try:
-        for i in range(p.ndim):
-            shape[i] = fg_shape(p)[i]
+        memcpy(shape, fg_shape(p), p.ndim * sizeof(intptr_t))
         shape[p.ndim - 1] = fg_shape(q)[0]
         r = new_array(p.ndim, shape, p.dtype, p.itemsize)
-        flat = as_rows(r)
-        turned = swapped_axes(rows if few else q)
-        if few:
-            product = matmul_of(q, turned)
-            fg_array_drop(turned)
-            turned = NULL
-            turned = swapped_axes(product)
-        else:
-            multiply_into(rows, turned, flat)
-        args[0], args[1], args[2] = turned if few else flat, b, flat
+        flat, turned = as_rows(r), swapped_axes(q)
+        multiply_tiles(rows, turned, flat)
         if b != NULL:
+            args[0], args[1], args[2] = flat, b, flat
             run_loop(&ADD.loops[r.dtype], 3, args, r.size)
-        elif few:
-            fg_copy(flat, turned)
         return fg_array_keep(r)
     finally:
         fg_array_drop(rows)
         fg_array_drop(turned)
-        fg_array_drop(product)
         fg_array_drop(flat)
         fg_array_drop(r)
+
+
+cdef object tiles_of = None
+
+
+cdef int multiply_tiles(fg_array* p, fg_array* q, fg_array* r) except -1:
+    """p @ q of matrices into r, in tiles: ops/_tiles.py."""
+    global tiles_of
+    cdef fg_tiles t
+    cdef intptr_t m = fg_shape(p)[0], k = fg_shape(p)[1], n = fg_shape(q)[1]
+    if m * k * n <= ONE_THREAD:
+        return multiply_into(p, q, r)
+    if tiles_of is None:
+        from .ops._tiles import tiles as tiles_of
+    t.tall, t.deep, t.wide = tiles_of(m, k, n)
+    if t.tall == m and t.wide == n and t.deep == k:
+        return multiply_into(p, q, r)
+    t.matmul, t.m, t.k, t.n, t.itemsize = MAT_loop(p.dtype)[0], m, k, n, p.itemsize
+    t.a, t.b, t.r = matrix_of(p), matrix_of(q), matrix_of(r)
+    hold_pair(p, q)
+    with nogil:
+        fg_multiply(&t)
+    fg_array_drop(p)
+    fg_array_drop(q)
+    return 0
+
+
+cdef inline fg_matrix matrix_of(fg_array* a) noexcept:
+    cdef fg_matrix m
+    m.at, m.row, m.column = a.data, fg_strides(a)[0], fg_strides(a)[1]
+    return m
 
 
 # ---------------------------------------------------------------- backward
@@ -363,10 +379,14 @@ cdef fg_array* rows_cotangent(fg_array* g, fg_array* x, bint turned) except? NUL
     cdef fg_array* left = NULL
     cdef fg_array* right = NULL
     cdef fg_array* tall = NULL
+    cdef intptr_t shape[2]
     try:
         left, right = as_rows(g if turned else dense), as_rows(dense if turned else g)
         tall = swapped_axes(left)
-        return matmul_of(tall, right)
+        if not turned:
+            return matmul_of(tall, right)
+        shape[0], shape[1] = fg_shape(tall)[0], fg_shape(right)[1]
+        return tiled_product(tall, right, new_array(2, shape, g.dtype, g.itemsize))
     finally:
         fg_array_drop(dense)
         fg_array_drop(left)
@@ -383,7 +403,7 @@ cdef fg_array* linear_cotangent(Node node, fg_array* g, int i) except? NULL:
     rows = as_rows(g)
     try:
         if i == 0:
-            return rows_product(rows, node.saved[1], new_like_as(node.saved[0], g))
+            return tiled_product(rows, node.saved[1], new_like_as(node.saved[0], g))
         first[0], first[1] = True, False
         return sum_over(rows, first, False, &ADD.loops[g.dtype])
     finally:

@@ -8,7 +8,8 @@ import numpy as np
 
 from ._batch import ranked
 from ._row import case, register
-from .linalg import _batch_matmul, matmul, rows
+from ._tiles import multiply
+from .linalg import _batch_matmul, rows
 from .reductions import sum
 from .shaping import matrix_transpose, reshape
 
@@ -16,10 +17,7 @@ _op = partial(register, module="fastgrad.nn.functional")
 
 
 def _linear_map(x, w):
-    """Few rows go faster as columns: BLAS cuts up the larger matrix, and that is then the left one."""
-    few = rows(x)
-    out = np.matmul(w, few.T).T if 2 * few.shape[0] <= w.shape[0] else np.matmul(few, w.T)
-    return np.ascontiguousarray(out).reshape(*x.shape[:-1], w.shape[0])
+    return multiply(rows(x), w.T).reshape(*x.shape[:-1], w.shape[0])
 
 
 def _linear(x, w, b):
@@ -28,11 +26,11 @@ def _linear(x, w, b):
 
 
 def _dx(g, out, x, *others):
-    return reshape(matmul(rows(g), others[0]), tuple(x.shape))
+    return reshape(linear_map(rows(g), matrix_transpose(others[0])), tuple(x.shape))
 
 
 def _dw(g, out, x, *others):
-    return matmul(matrix_transpose(rows(g)), rows(x))
+    return linear_map(matrix_transpose(rows(g)), matrix_transpose(rows(x)))
 
 
 def _batch(many, x, w, *bias):
