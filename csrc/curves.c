@@ -107,6 +107,7 @@ typedef void (*curve_fn)(char **args, size_t blocks);
     EACH(2, 2, mish_pull)      \
     EACH(2, 2, gelu_pull)      \
     EACH(2, 2, logistic_loss)  \
+    EACH(2, 2, chance_terms)   \
     EACH(2, 2, relu_pull)      \
     EACH(2, 2, hardswish_pull) \
     EACH(3, 3, share)          \

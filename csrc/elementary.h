@@ -229,6 +229,14 @@ static FG_INLINE REAL OF(logistic_pull)(REAL t, REAL x, REAL y) {
     return t * ((1 - y) * s - y * c);
 }
 
+/* The cross entropy of the chance y under the chance x; logarithms are at least -100. */
+static FG_INLINE REAL OF(chance_terms)(REAL x, REAL y) {
+    const REAL rest = 1 - x, lost = (1 - rest) - x;
+    const REAL low = OF(at_least)(OF(log)(x), N(-100.0, -100.0f));
+    const REAL high = OF(at_least)(OF(log)(rest) + (rest == 0 ? 0 : lost / rest), N(-100.0, -100.0f));
+    return (y - 1) * high - y * low;
+}
+
 static FG_INLINE REAL OF(share)(REAL t, REAL x, REAL y) { return t * OF(sigmoid)(x == y ? 0 : x - y); }
 
 /* log(p) - log(1 - p) with one division, and all digits where that is 0. */

@@ -311,6 +311,14 @@ def elu_pull(t, out, rise, fall):
     return t * np.where(out > 0, rise, out + fall)
 
 
+def chance_terms(x, y):
+    rest = 1 - x
+    lost = (1 - rest) - x
+    low = _at_least(_log(x), -100)
+    high = _at_least(_log(rest) + _select(rest == 0, 0, lost / rest), -100)
+    return (y - 1) * high - y * low
+
+
 def logistic_loss(x, y):
     return _select(x > 0, 1 - y, -y) * x + _log1p(_tail(x))
 

@@ -55,6 +55,7 @@ LOOPS = {
     "mish_pull": 2,
     "gelu_pull": 2,
     "logistic_loss": 2,
+    "chance_terms": 2,
     "relu_pull": 2,
     "hardswish_pull": 2,
     "psi_terms": 1,

@@ -11,7 +11,6 @@ from functools import partial
 import numpy as np
 
 from . import _elementary
-from ._batch import every
 from ._curve import curve
 from ._row import case, register
 from .activations import gate
@@ -131,8 +130,8 @@ margin_terms = _op(
     cases=[case((2, 3), (2, 3), (2, 3)), case((3,), (3,), (3,), margin=5.0)], kinks=[((1.0, 1.0, 1.0), (0.0, 0.0, 0.0))],
     doc="By how much x - z, times y, falls short of the margin.")
 chance_terms = _op(
-    "chance_terms", _chances, "x, y", vjp=(_chances_dx, _chances_dy), saves="x, y", near=((0.1, 0.9), (0, 1)),
-    batch=lambda many, x, y: chance_terms(*every(many, x, y)), cases=[case((2, 3), (2, 3)), case((), ()), case((0,), (0,))],
+    "chance_terms", curve(_elementary.chance_terms, _chances), "x, y", vjp=(_chances_dx, _chances_dy),
+    near=((0.1, 0.9), (0, 1)), loop="chance_terms",
     kinks=[((0.0, 0.0), (0.0, math.inf)), ((1.0, 1.0), (0.0, -math.inf)), ((0.0, 1.0), (-1e12, math.inf))],
     doc="Cross entropy of the chance y under the chance x.")
 soft_margin_terms = _op(
