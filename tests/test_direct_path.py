@@ -41,7 +41,9 @@ def direct(on):
 
 
 def everything(op, operands, options):
-    """Results, and gradients of first and second order with cotangents of ones."""
+    """Results, and gradients of first order with cotangents of ones, of second order with others: ones would leave of what
+    is the same for x and x + 1 its rounding errors alone.
+    """
     given = tensors(operands, core, requires_grad=True)
     result = apply(op, given, options, core)
     outs = [t for t in (result if isinstance(result, tuple) else (result,)) if t.requires_grad]
@@ -52,8 +54,8 @@ def everything(op, operands, options):
     ones = [core.asarray(np.ones(t.shape, t.dtype)) for t in outs]
     firsts = [g for g in core.grad(outs, xs, ones, create_graph=True, allow_unused=True) if g is not None]
     again = [g for g in firsts if g.requires_grad]
-    ones = [core.asarray(np.ones(t.shape, t.dtype)) for t in again]
-    seconds = [g for g in core.grad(again, xs, ones, allow_unused=True) if g is not None] if again else []
+    ramps = [core.asarray(np.linspace(1, 2, t.size).reshape(t.shape).astype(t.dtype)) for t in again]
+    seconds = [g for g in core.grad(again, xs, ramps, allow_unused=True) if g is not None] if again else []
     return forward, as_arrays([*firsts, *seconds])
 
 
