@@ -4,9 +4,15 @@
  * A job's ranges are handed out by one 64-bit ticket: the job's number above, how many ranges are left below. A worker
  * takes a range by counting the ticket down, which fails where the job is another by now: a worker that wakes too late
  * finds nothing to take and never looks at the job. The caller returns when every range is done.
+ *
+ * Note [Apart]
+ * Linux may wake a worker on the very core of the thread that wakes it though another one is idle: in a virtual machine
+ * an idle core looks as if the host had taken it. The two would take turns there for many milliseconds, and nothing
+ * would be gained by threads. So a worker that meets the caller on its core leaves it, and does not come back until it
+ * has met the caller elsewhere. It stays within the cores that the process's first thread may use.
  */
 #if !defined(_WIN32) && !defined(_GNU_SOURCE)
-#define _GNU_SOURCE /* pthread_sigmask, sched_yield */
+#define _GNU_SOURCE /* pthread_sigmask, sched_yield, sched_getcpu */
 #endif
 #include "threads.h"
 
@@ -21,6 +27,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <unistd.h>
 #endif
 
 enum {
@@ -59,6 +66,21 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+/* See Note [Apart]: the core on which a thread runs, and a worker's flight from one. */
+#if defined(__linux__)
+static int own_core(void) { return sched_getcpu(); }
+
+static void leave(int core) {
+    cpu_set_t others;
+    if (core < 0 || core >= CPU_SETSIZE || sched_getaffinity(getpid(), sizeof others, &others)) return;
+    CPU_CLR(core, &others);
+    if (CPU_COUNT(&others)) sched_setaffinity(0, sizeof others, &others);
+}
+#else
+static int own_core(void) { return -1; }
+static void leave(int core) { (void)core; }
+#endif
+
 /* ---------------------------------------------------------------- the pool -- */
 
 typedef struct job {
@@ -72,6 +94,7 @@ static job current;
 static _Atomic uint64_t ticket;              /* see Note [Tickets] */
 static _Atomic uint32_t undone;              /* ranges not finished yet */
 static _Atomic int sleeping;                 /* workers that want a wake_all */
+static _Atomic int callers_core = -1;        /* where the thread runs whose job is current; -1: unknown */
 static _Atomic int wanted = 1;               /* threads to use */
 static int started = 0;                      /* workers there are */
 static atomic_flag taken = ATOMIC_FLAG_INIT; /* by the thread whose job is current */
@@ -117,7 +140,10 @@ static void work_forever(int index) {
     uint32_t number = number_of(atomic_load(&ticket)) - 1; /* it was started for the job that is under way */
     for (;;) {
         number = next_job(number);
-        if (index < wanted - 1) take_ranges(number);
+        if (index >= wanted - 1) continue;
+        const int core = own_core();
+        if (core >= 0 && core == atomic_load(&callers_core)) leave(core);
+        take_ranges(number);
     }
 }
 
@@ -181,6 +207,7 @@ static void run_job(fg_work work, void *context, intptr_t n, intptr_t range) {
     const uint32_t number = number_of(atomic_load(&ticket)) + 1, count = (uint32_t)((n + range - 1) / range);
     current = (job){work, context, n, range, count};
     atomic_store(&undone, count);
+    atomic_store_explicit(&callers_core, own_core(), memory_order_relaxed);
     atomic_store(&ticket, (uint64_t)number << 32 | count);
     if (atomic_load(&sleeping)) {
         acquire();

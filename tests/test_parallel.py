@@ -150,6 +150,39 @@ def test_the_environment_says_how_many():
     )
 
 
+APART = """
+import os
+import numpy as np, fastgrad as fg
+
+def threads(): return {int(name) for name in os.listdir("/proc/self/task")}
+def core(): return int(open("/proc/thread-self/stat").read().rsplit(")", 1)[1].split()[36])
+
+fg.set_num_threads(2)
+x, allowed, before = fg.asarray(np.ones(500_000)), os.sched_getaffinity(0), threads()
+fg.exp(x)
+(worker,) = threads() - before
+for _ in range(200):
+    here = core()
+    os.sched_setaffinity(worker, {here})
+    fg.exp(x)
+    if os.sched_getaffinity(worker) != {here}:
+        break
+print(os.sched_getaffinity(worker) == allowed - {here})
+os.sched_setaffinity(0, {here})
+os.sched_setaffinity(worker, {here})
+for _ in range(20):
+    fg.exp(x)
+print(os.sched_getaffinity(worker) == {here})
+"""
+
+
+@pytest.mark.skipif(fg.backend_name() != "compiled", reason="the reference backend has no threads")
+@pytest.mark.skipif(not sys.platform.startswith("linux") or len(os.sched_getaffinity(0)) < 2, reason="needs two cores")
+def test_a_worker_leaves_the_core_of_its_caller():
+    done = subprocess.run([sys.executable, "-c", APART], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"] * 2
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
 def test_a_forked_child_has_threads_of_its_own():
     fg.set_num_threads(3)
