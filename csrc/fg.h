@@ -390,6 +390,20 @@ typedef struct fg_norm {
 void fg_norm_forward(fg_norm *norm);
 fg_status fg_norm_vjp(fg_norm *norm);
 
+#define FG_SOFTMAX_LINE 4096 /* the most elements of lines, where inner is 1 */
+/* Softmax (or its logarithm) of arrays of shape (outer, n, inner), in C order and not empty, along n. */
+typedef struct fg_softmax {
+    intptr_t outer, n, inner;
+    int dtype; /* FG_FLOAT32 or FG_FLOAT64 */
+    bool logs;
+    fg_loop exp, log;  /* NumPy's, of that type */
+    const void *x, *g; /* of a vjp x is what the forward gave */
+    void *to;          /* may be g */
+    intptr_t together; /* its own: lines, or columns, that are taken together */
+} fg_softmax;
+void fg_softmax_forward(fg_softmax *softmax);
+void fg_softmax_vjp(fg_softmax *softmax);
+
 /* ---------------------------------------------------------------- scan: running sums, products, extrema -- */
 
 typedef enum fg_scan_kind { FG_SUMS, FG_PRODUCTS, FG_LARGEST, FG_SMALLEST } fg_scan_kind;

@@ -318,6 +318,19 @@ cdef extern from "fg.h" nogil:
     void fg_norm_forward(fg_norm*)
     fg_status fg_norm_vjp(fg_norm*)
 
+    enum:
+        FG_SOFTMAX_LINE
+    ctypedef struct fg_softmax:
+        intptr_t outer, n, inner
+        int dtype
+        c_bool logs
+        fg_loop exp, log
+        const void* x
+        const void* g
+        void* to
+    void fg_softmax_forward(fg_softmax*)
+    void fg_softmax_vjp(fg_softmax*)
+
     ctypedef struct fg_classes:
         intptr_t* classes
         intptr_t outer, n, inner, ignored

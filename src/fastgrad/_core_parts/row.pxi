@@ -46,6 +46,8 @@ cdef enum:
     LOGCUMSUMEXP
     PROD              # rows.pxi
     EXTREMUM
+    SOFTMAX
+    LOG_SOFTMAX
     SORT              # sorts.pxi
     MEDIAN
     STANDARDIZE       # norms.pxi
@@ -64,6 +66,7 @@ cdef dict SPECIAL = {
     "ravel": RAVEL, "flatten": FLATTEN, "diagonal": DIAGONAL,
     "cumsum": CUMSUM, "cumprod": CUMPROD, "cummax": CUMMAX, "cummin": CUMMIN, "logcumsumexp": LOGCUMSUMEXP,
     "prod": PROD, "max": EXTREMUM, "min": EXTREMUM, "sort": SORT, "median": MEDIAN, "standardize": STANDARDIZE,
+    "softmax": SOFTMAX, "log_softmax": LOG_SOFTMAX,
 }
 
 cdef bint direct = True     # the test aid set_direct(False) sends everything down the general path

@@ -4,6 +4,10 @@ from libc.float cimport DBL_MAX, DBL_MIN, FLT_MAX, FLT_MIN
 from libc.math cimport fabs
 
 
+cdef Row EXP = row_named("exp")
+cdef Row LOG = row_named("log")
+
+
 ctypedef struct Lines:
     intptr_t outer, n, inner  # how a contiguous array is seen, to be reduced along n
 
@@ -111,7 +115,10 @@ cdef object along_rows(Row row, Tensor x, fg_array* a, Lines* lines, dict option
         count = weak_scalar(lines.n, a.dtype)
         for i in range(f.ninputs):
             inputs[i] = count if f.sources[i] == COUNT else a
-        run_rows(f, p, inputs, &out, a.size, lines)
+        if is_softmax(row, lines):
+            run_softmax(row, a, NULL, out, lines)
+        else:
+            run_rows(f, p, inputs, &out, a.size, lines)
     finally:
         fg_array_drop(count)
     if row.differentiable and fg_grad_enabled and wants_grad(x):
@@ -203,6 +210,8 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
             product_of_others(like, whole, result, &lines)
         elif node.row.code == EXTREMUM and 1 < lines.outer * lines.inner and lines.n <= FG_EXACT:
             shares_of_extrema(like, node.saved[1], whole, result, &lines)
+        elif is_softmax(node.row, &lines):
+            run_softmax(node.row, node.saved[1], whole, result, &lines)
         else:
             run_rows(f, p, inputs, &result, like.size, &lines)
         send(run, node.n.edges[0], fg_array_keep(result))
@@ -211,6 +220,34 @@ cdef bint rows_vjp(fg_run* run, Node node, fg_array* g) except *:
         fg_array_drop(whole)
         fg_array_drop(count)
         fg_array_drop(result)
+
+
+cdef bint is_softmax(Row row, Lines* lines) noexcept:
+    """Whether csrc/softmax.c has a loop for it: single lines that are long are shared out by rows.c."""
+    return (row.code == SOFTMAX or row.code == LOG_SOFTMAX) and (lines.inner > 1 or lines.n <= FG_SOFTMAX_LINE)
+
+
+cdef int run_softmax(Row row, fg_array* x, fg_array* g, fg_array* to, Lines* lines) except -1:
+    """Its forward or, given the cotangent g, its vjp."""
+    cdef fg_softmax f
+    f.outer, f.n, f.inner, f.dtype, f.logs = lines.outer, lines.n, lines.inner, x.dtype, row.code == LOG_SOFTMAX
+    f.exp, f.log = EXP.loops[x.dtype], LOG.loops[x.dtype]
+    f.x, f.g, f.to = x.data, NULL if g == NULL else g.data, to.data
+    if x.size < RELEASE_GIL:
+        run_softmax_of(&f)
+        return 0
+    hold(1, &x)
+    with nogil:
+        run_softmax_of(&f)
+    let_go(1, &x)
+    return 0
+
+
+cdef inline void run_softmax_of(fg_softmax* f) noexcept nogil:
+    if f.g == NULL:
+        fg_softmax_forward(f)
+    else:
+        fg_softmax_vjp(f)
 
 
 cdef int product_of_others(fg_array* x, fg_array* g, fg_array* result, Lines* lines) except -1:
