@@ -178,13 +178,14 @@ static bool start_worker(int index) {
     return ok;
 }
 
-/* The child of a fork has no workers, whatever they were doing. */
+/* The child of a fork has no workers, whatever they were doing, and no job that another thread waited for. */
 static void forget_workers(void) {
     static const pthread_mutex_t new_lock = PTHREAD_MUTEX_INITIALIZER;
     static const pthread_cond_t new_wake = PTHREAD_COND_INITIALIZER;
     lock = new_lock;
     wake = new_wake;
     started = 0;
+    atomic_store(&ticket, (uint64_t)number_of(atomic_load(&ticket)) << 32);
     atomic_store(&sleeping, 0);
     atomic_store(&undone, 0);
     atomic_flag_clear(&taken);

@@ -196,6 +196,38 @@ def test_a_forked_child_has_threads_of_its_own():
     assert fg.exp(x).numpy().tobytes() == expected
 
 
+FORKED = """
+import os, signal, sys, threading, warnings
+import fastgrad as fg
+warnings.simplefilter("ignore")  # newer Pythons warn of forks beside threads
+fg.set_num_threads(3)
+x, large = fg.linspace(0, 9, 100_000), fg.linspace(0, 9, 4_000_000)
+expected, done = fg.sin(x).numpy().tobytes(), False
+def work():
+    while not done:
+        fg.sin(large)
+thread = threading.Thread(target=work)
+thread.start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        os._exit(0 if all(fg.sin(x).numpy().tobytes() == expected for _ in range(20)) else 1)
+    done = os.waitpid(child, 0)[1]
+    if done:
+        break
+ok, done = not done, True
+thread.join()
+print(ok)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_child_forked_while_a_job_runs_leaves_that_job_alone():
+    done = subprocess.run([sys.executable, "-c", FORKED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True"], done.stderr
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_contributions_added_while_they_are_computed(dtype):
     """Of large arrays; the same bits as computed first and added then, as for small ones and on the general path."""
