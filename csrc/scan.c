@@ -155,6 +155,7 @@ enum { CHUNK = 256 };
                 for (intptr_t i = 0, at = (end - 1) * step; i < count; i++, at -= step) {      \
                     const type level = LEVEL(out[at]);                                         \
                     falls[i] = level == INFINITY ? 0 : level - next;                           \
+                    if (out[at] == -INFINITY) falls[i] = -INFINITY; /* nothing flows back */   \
                     shares[i] = x[at] - level;                                                 \
                     next = level;                                                              \
                 }                                                                              \

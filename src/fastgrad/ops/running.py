@@ -83,11 +83,14 @@ def _logcumsumexp_dx(g, out, x, axis):
     """What later sums hand back shrinks by exp(out - later out), which never overflows: a recurrence, backwards."""
     shape = x.shape
     x, axis = _along(x, axis)
-    out = reshape(where(out == -math.inf, 0.0, out), x.shape)
+    out = reshape(out, x.shape)
+    empty = out == -math.inf  # nothing has any weight yet, and nothing flows back to it
+    out = where(empty, 0.0, out)
     later = flip(out, axis)
     lead = (slice(None),) * axis
     earlier = concat((later[(*lead, slice(0, 1))], later[(*lead, slice(0, -1))]), axis)
     step = where(real(later) == math.inf, 0.0, later - earlier)
+    step = where(flip(empty, axis), -math.inf, step)
     given = flip(recurrence(exp(step), flip(reshape(g, x.shape), axis), axis), axis)
     return reshape(given * exp(x - out), shape)
 
@@ -198,7 +201,7 @@ logcumsumexp = _op(
     "logcumsumexp", _logcumsumexp, "x; axis=None",
     batch=over_axis("logcumsumexp"), vjp=_logcumsumexp_dx, saves="out, x", cases=_RUN,
     kinks=[(([-math.inf, 0.0],), ([0.0, 1.0],)), (([-math.inf, -math.inf],), ([0.0, 0.0],)),
-           (([1000.0, 1000.0],), ([1.5, 0.5],))],
+           (([1000.0, 1000.0],), ([1.5, 0.5],)), (([-math.inf, -1000.0],), ([0.0, 1.0],))],
     doc=_doc("log(cumsum(exp(x))), without overflow.", "logcumsumexp([0., 1000.])", "tensor([   0., 1000.])"))
 cumulative_sum = _op(
     "cumulative_sum", _cumulative("cumulative_sum", cumsum, 0), "x; axis=None, dtype=None, include_initial=False",
