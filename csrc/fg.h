@@ -289,15 +289,16 @@ typedef struct fg_tiles {
 void fg_multiply(const fg_tiles *tiles);
 
 #define FG_SYSTEM 16 /* the most rows, and the most columns on the right */
-/* Stacks of n x n matrices, and of n x k right-hand sides (NULL: identities), of double (wide) or float; x in C order.
- * All arithmetic is double. */
+/* Stacks of n x n matrices, and of n x k right-hand sides (NULL: identities), of double (wide) or float, aligned; x in C
+ * order, of k = 0 the determinants. All arithmetic is double. */
 typedef struct fg_systems {
     const char *a, *b;
     char *x;
     intptr_t n, k, a_strides[3], b_strides[3];
+    double least;
     bool wide, scaled; /* scaled: times the determinant of the matrix */
 } fg_systems;
-/* Solve `count` of them. Whether all results are finite. */
+/* Solve `count` of them. Whether all results are finite, and no pivot as small as `least` times another. */
 bool fg_systems_solve(const fg_systems *systems, intptr_t count);
 
 /* Stacks of n x n lower triangles t, of the reciprocals of what is on their diagonals, and of n x k right-hand sides x,

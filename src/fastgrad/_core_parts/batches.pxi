@@ -29,19 +29,20 @@ def share_stacks(ufunc, tuple core, tuple arrays, intptr_t grain):
     return ok
 
 
-def solve_stack(ndarray a, ndarray b, ndarray x, bint scaled):
+def solve_stack(ndarray a, ndarray b, ndarray x, bint scaled, double least):
     """x with ``a @ x == b`` for stacks of small real matrices of one type, `b` None for identities, `x` in C order.
 
-    `scaled`: times det(a).
+    Of b without columns: the determinants. `scaled`: times det(a).
 
-    Whether all of x is finite; None where it was not done.
+    Whether all of x is finite, and no pivot as small as `least` times another; None where it was not done.
     """
     cdef fg_systems s
-    cdef ndarray right = x if b is None else b
+    cdef ndarray right = a if b is None else b
     cdef intptr_t count = len(a)
     cdef bint ok
     cdef int i
-    s.n, s.k, s.wide, s.scaled = a.shape[1], right.shape[2], cnp.PyArray_TYPE(a) == FG_FLOAT64, scaled
+    s.n, s.k, s.wide = a.shape[1], right.shape[2], cnp.PyArray_TYPE(a) == FG_FLOAT64
+    s.scaled, s.least = scaled, least
     if not direct or max(s.n, s.k) > FG_SYSTEM or code_of(a) == FG_OTHER or code_of(right) == FG_OTHER:
         return None
     s.a, s.b, s.x = <char*>cnp.PyArray_DATA(a), NULL, <char*>cnp.PyArray_DATA(x)

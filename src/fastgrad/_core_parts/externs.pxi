@@ -273,6 +273,7 @@ cdef extern from "fg.h" nogil:
         char* x
         intptr_t n, k
         intptr_t[3] a_strides, b_strides
+        double least
         c_bool wide, scaled
     c_bool fg_systems_solve(const fg_systems*, intptr_t count)
 

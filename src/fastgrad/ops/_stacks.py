@@ -1,4 +1,4 @@
-"""numpy.linalg's functions of ndarrays that are stacks of small matrices, and for formulas quicker ones.
+"""numpy.linalg's functions of ndarrays that are stacks of small matrices, and quicker ones of very small ones.
 
 Each matrix is by itself, so that a stack can be shared out to threads, which is for the backend to do.
 """
@@ -15,6 +15,8 @@ _MANY = 16384  # numbers in a stack from which on it pays to share it out
 _SMALL = 48  # rows up to which the BLAS library uses no threads of its own
 _LOCKED = 1300  # additions and multiplications below which its calls get in each other's way: each takes a lock
 _FEW = 16  # rows and columns up to which the elimination here is quicker than LAPACK's call
+_STACK = 512  # numbers in a stack from which on that counts: what is smaller has NumPy's bits
+_LEAST = 2.0**-40  # of pivots beside each other: whether such a matrix is singular is NumPy's to say
 
 
 # ---------------------------------------------------------------- NumPy's functions --
@@ -54,7 +56,9 @@ def _cube(a):
 
 
 def det(a):
-    out = _shared("det", (a,), ((),), 2 * _cube(a))
+    out = _forward(a, determinants=True)
+    if out is None:
+        out = _shared("det", (a,), ((),), 2 * _cube(a))
     return np.linalg.det(a) if out is None else out
 
 
@@ -64,7 +68,9 @@ def slogdet(a):
 
 
 def inv(a):
-    out = _shared("inv", (a,), (a.shape[-2:],), 8 * _cube(a))
+    out = _forward(a)
+    if out is None:
+        out = _shared("inv", (a,), (a.shape[-2:],), 8 * _cube(a))
     return np.linalg.inv(a) if out is None else out
 
 
@@ -74,19 +80,29 @@ def cholesky(a, upper):
 
 
 def solve(a, b):
-    work = 2 * _cube(a)
-    if work and b.ndim > 2:
-        work += 2 * a.shape[-1] ** 2 * b.shape[-1]
-    out = _shared("solve", (a, b), (b.shape[-2:],), work)
+    out = _forward(a, b) if b.size else None
+    if out is None:
+        work = 2 * _cube(a)
+        if work and b.ndim > 2:
+            work += 2 * a.shape[-1] ** 2 * b.shape[-1]
+        out = _shared("solve", (a, b), (b.shape[-2:],), work)
     return np.linalg.solve(a, b) if out is None else out
 
 
-# ---------------------------------------------------------------- for formulas --
+# ---------------------------------------------------------------- very small matrices --
+
+
+def _forward(a, b=None, determinants=False):
+    """What `_eliminated` gives, where a is a stack of many such matrices, none of them nearly singular; or None."""
+    if type(a) is not np.ndarray or a.ndim < 3 or a.size < _STACK or not _is_small(a):
+        return None
+    b = a[..., :0] if determinants else b
+    return _eliminated(a, b, least=_LEAST) if b is None or _suits(a, b) else None
 
 
 def systems(a, b=None):
     """`solve`, or without b `inv`, for the formulas of derivatives, whose last bits are nobody's."""
-    x = _eliminated(a, b) if _is_small(a) and (b is None or _suits(a, b)) else None
+    x = _eliminated(a, b) if _is_small(a) and (b is None or (b.size and _suits(a, b))) else None
     if x is not None:
         return x
     return inv(a) if b is None else solve(a, b)
@@ -103,32 +119,46 @@ def _is_small(a):
 
 
 def _suits(a, b):
-    return _is_stack(b, a.shape[:-2], a.shape[-1]) and b.dtype == a.dtype and 0 < b.shape[-1] <= _FEW
+    return _is_stack(b, a.shape[:-2], a.shape[-1]) and b.dtype == a.dtype and b.shape[-1] <= _FEW
 
 
-def _eliminated(a, b, scaled=False):
-    """Gauss and Jordan's elimination, pivots down the columns; None where something is not finite in the end.
+def _eliminated(a, b, scaled=False, least=0.0):
+    """Gauss's elimination, pivots down the columns, and substitution, in double precision; of b without columns the
+    determinants. None where something is not finite, or a pivot as small as `least` times another.
 
     `scaled`: times the determinants.
     The compiled backend does the same operations in the same order (csrc/batches.c).
     """
-    shape = a.shape if b is None else b.shape
-    a, b = a.reshape(-1, *a.shape[-2:]), None if b is None else b.reshape(-1, *b.shape[-2:])
-    done, n = None, a.shape[-1]
+    shape = a.shape if b is None else b.shape if b.shape[-1] else a.shape[:-2]
+    a = a.reshape(-1, *a.shape[-2:])
+    b = None if b is None else b.reshape(len(a), *b.shape[-2:])
+    done = None
     if solver is not None:
         x = np.empty(shape, a.dtype)
-        done = solver(a, b, x.reshape(-1, *shape[-2:]), scaled)
+        done = solver(a, b, x, scaled, least)
     if done is None:
-        m = np.zeros((len(a), n, n + shape[-1]))
-        m[..., :n], m[..., n:] = a, np.eye(n) if b is None else b
-        each, det = np.arange(len(a)), np.ones(len(a))
-        for c in range(n):
-            p = c + abs(m[:, c:, c]).argmax(1)
-            m[:, c], m[each, p] = m[each, p], m[:, c].copy()
-            det *= np.where(p == c, m[:, c, c], -m[:, c, c])
-            m[:, c, c + 1 :] *= 1 / m[:, c, c, None]
-            others = [r for r in range(n) if r != c]
-            m[:, others, c + 1 :] -= m[:, others, c, None] * m[:, c, None, c + 1 :]
-        found = m[..., n:] * det[:, None, None] if scaled else m[..., n:]
-        done, x = np.isfinite(found).all(), found.astype(a.dtype).reshape(shape)
+        with np.errstate(all="ignore"):
+            done, x = _by_numpy(a, np.broadcast_to(np.eye(a.shape[-1]), a.shape) if b is None else b, scaled, least)
+        x = x.astype(a.dtype).reshape(shape)
     return x if done else None
+
+
+def _by_numpy(a, b, scaled, least):
+    """Whether all is well, and what is found."""
+    n, each, det = a.shape[-1], np.arange(len(a)), np.ones(len(a))
+    m = np.concatenate((a, b), axis=-1, dtype=float)
+    for c in range(n):
+        p = c + abs(m[:, c:, c]).argmax(1)
+        m[:, c], m[each, p] = m[each, p], m[:, c].copy()
+        det = np.where(p == c, det, -det) * m[:, c, c]
+        times = m[:, c + 1 :, c] * (1 / m[:, c, c, None])
+        m[:, c + 1 :, c + 1 :] -= times[..., None] * m[:, c, None, c + 1 :]
+    pivots = m[:, :, :n].diagonal(0, 1, 2)
+    for c in reversed(range(n)):
+        m[:, c, n:] *= 1 / m[:, c, c, None]
+        m[:, :c, n:] -= m[:, :c, c, None] * m[:, c, None, n:]
+    found = m[:, :, n:] if b.shape[-1] else det
+    if scaled:
+        found = found * det[:, None, None]
+    size = abs(pivots)
+    return np.isfinite(found).all() and (size.min(1) > least * size.max(1)).all(), found
