@@ -46,9 +46,9 @@ cdef object standardized(Row row, tuple operands, dict options):
 
 
 cdef bint stands_for(fg_array* a, double number) noexcept:
-    """Whether what is there in the place of weights is this number; True of weights."""
+    """Whether what is there in the place of weights is this number; True of weights, which have axes."""
     if not a.flags & FG_WEAK:
-        return True
+        return a.ndim != 0
     return (<float*>a.data)[0] == number if a.dtype == FG_FLOAT32 else (<double*>a.data)[0] == number
 
 

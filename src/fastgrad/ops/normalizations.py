@@ -67,6 +67,7 @@ _CASES = [
     case((2, 3, 2), (3, 1), (3, 1), axis=(0, -1), eps=1e-3, centred=True), case((40, 9), (9,), (9,), axis=(0,), eps=1e-3, centred=True),
     case((3, 2, 2), (2, 2), (2, 2), axis=(1, 2), eps=0.01, centred=False), case((0, 3), (3,), (3,), axis=(1,), eps=1e-5, centred=True),
     case((2, 3), (3,), (2, 1), axis=(1,), eps=1e-5, centred=True), case((2, 3, 4), (4,), (1,), axis=(1,), eps=0.1, centred=True),
+    case((2, 3), (), (), axis=(1,), eps=0.1, centred=True), case((4, 3), (3,), (), axis=(0,), eps=0.1, centred=True),
 ]  # fmt: skip
 
 # fmt: off
