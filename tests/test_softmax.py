@@ -77,3 +77,14 @@ def test_a_cotangent_may_be_overwritten_where_nobody_else_sees_it():
                 (inner * 2).sum().backward()
                 found.append(leaf.grad.numpy())
             same_bits(found[0], found[1], name)
+
+
+@pytest.mark.parametrize("dtype", ["?", "i4", "f2", "f4", "f8", "c16"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
+def test_nothing_at_all(name, dtype):
+    function = getattr(fg, name)
+    for axis in (0, None):
+        shape = () if name == "logsumexp" else (0,)
+        found = function(np.zeros(0, dtype), axis=axis).numpy()
+        assert found.shape == shape and found.dtype == function(np.zeros(3, dtype)).dtype
+        np.testing.assert_array_equal(found, np.full(shape, -INF))

@@ -127,7 +127,7 @@ def _std(x, axis, correction, keepdims):
 
 
 def _peak(x, axis):
-    least = {"initial": -np.inf} if 0 in np.shape(x) else {}
+    least = {"initial": 0} if 0 in np.shape(x) else {}  # of integers too
     top = np.max(np.real(x), axis=axis, keepdims=True, **least)
     return np.where(np.isfinite(top), top, 0)
 
