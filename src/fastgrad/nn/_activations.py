@@ -8,8 +8,7 @@ import numpy as np
 
 from .._backend import function as _top
 from ..ops import TABLE
-from ..ops.indexing import getitem
-from ..ops.shaping import reshape
+from ..ops.shaping import reshape, split
 from . import _random
 from ._shared import public, real, rows, run, value, values
 
@@ -182,9 +181,7 @@ def glu(input, axis=-1):
     size = x.shape[axis]
     if size % 2:
         raise ValueError(f"glu: axis {axis} must be of even size, it is of size {size}")
-    lead = (slice(None),) * axis
-    first, second = getitem(x, (*lead, slice(size // 2))), getitem(x, (*lead, slice(size // 2, None)))
-    return run("glu_terms", first, second)
+    return run("glu_terms", *split(x, 2, axis=axis))
 
 
 def _cast(input, dtype):
