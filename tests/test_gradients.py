@@ -296,3 +296,31 @@ def test_getitem_of_a_loop_accumulates():
         total = total + x[i] ** 2 + x[i]
     total.backward()
     assert x.grad.tolist() == [3, 5, 7]
+
+
+@pytest.mark.parametrize("function", ["exp", "sin", "square", "sum", "abs", "matmul", "inv"])
+def test_complex_leaves_of_the_other_byte_order(function):
+    drawn = np.random.default_rng(5)
+    plain = drawn.normal(size=(3, 3)) + 1j * drawn.normal(size=(3, 3))
+    swapped = plain.astype(plain.dtype.newbyteorder())
+    calls = {"matmul": lambda x: x @ x, "inv": fg.linalg.inv}
+    call = calls.get(function) or getattr(fg, function)
+    found = []
+    for array in (plain, swapped):
+        x = fg.tensor(array, requires_grad=True)
+        out = call(x)
+        g = np.full(out.shape, 0.5 if function == "abs" else 0.5 + 2j)
+        for given in (g, g.astype(g.dtype.newbyteorder())):
+            for create_graph in (False, True):
+                (dx,) = fg.autograd.grad(out, x, fg.tensor(given), retain_graph=True, create_graph=create_graph)
+                found.append(dx.detach().numpy())
+        out.backward(fg.tensor(g))
+        found.append(x.grad.numpy())
+    for dx in found:
+        np.testing.assert_allclose(dx, found[0], rtol=1e-12, atol=1e-12)
+
+
+def test_no_gradient_is_assumed_for_a_complex_root_of_the_other_byte_order():
+    x = fg.tensor(np.array(1 + 2j, ">c16"), requires_grad=True)
+    with pytest.raises(RuntimeError, match="real"):
+        x.backward()

@@ -32,13 +32,16 @@ cdef inline bint is_inexact(int code) noexcept:
 
 cdef inline bint takes_grad(fg_array* a):
     """Whether the dtype can have a gradient."""
-    if a.dtype == FG_OTHER:
-        return a.owner != NULL and is_inexact(cnp.PyArray_TYPE(<ndarray>a.owner))
-    return is_inexact(a.dtype)
+    return is_inexact(type_number(a))
 
 
 cdef inline bint is_complex(int code) noexcept:
     return cnp.NPY_CFLOAT <= code <= cnp.NPY_CLONGDOUBLE
+
+
+cdef inline int type_number(fg_array* a) noexcept:
+    """NumPy's number of the dtype, whichever its order of bytes (to the core a foreign order is FG_OTHER)."""
+    return a.dtype if a.dtype != FG_OTHER or a.owner == NULL else cnp.PyArray_TYPE(<ndarray>a.owner)
 
 
 cdef ndarray to_nd(fg_array* a):

@@ -205,7 +205,7 @@ cdef int accumulate(Backward b, Tensor leaf, void* grad) except -1:
     cdef Tensor held
     if not b.objects and not same_shape(<fg_array*>grad, leaf.a):  # somebody gave it other data
         raise _errors.grad_shape(leaf.shape, shape_of(<fg_array*>grad))
-    if not b.objects and is_complex((<fg_array*>grad).dtype) and not is_complex(leaf.a.dtype):
+    if not b.objects and is_complex((<fg_array*>grad).dtype) and not is_complex(type_number(leaf.a)):
         raise _errors.grad_dtype(leaf.dtype, descr_of(<fg_array*>grad))
     if leaf._grad is None:
         mine = private(b, grad)

@@ -126,7 +126,7 @@ cdef list function_cotangents(FunctionNode node, list given, list wanted):
 cdef object fit_gradient(FunctionNode node, int i, object g):
     """A custom backward's gradient may be of a wider (broadcast) shape than the input, and of another dtype."""
     shape = shape_of(node.saved[i])
-    if g.dtype.kind == "c" and not is_complex(node.saved[i].dtype):
+    if g.dtype.kind == "c" and not is_complex(type_number(node.saved[i])):
         raise _errors.function_complex(node.name(), i, g.dtype)
     try:
         fits = np.broadcast_shapes(shape, g.shape) == tuple(g.shape)

@@ -47,7 +47,7 @@ cdef list root_grads(list roots, list gradients):
         if g is None:
             if t.a.size != 1:
                 raise _errors.not_scalar(t.shape)
-            if is_complex(t.a.dtype):
+            if is_complex(type_number(t.a)):
                 raise _errors.not_real(t.dtype)
             if t.a.dtype == FG_FLOAT64 or t.a.dtype == FG_FLOAT32:
                 out.append(new_tensor(filled(t.a, 1.0)))
