@@ -289,7 +289,7 @@ cdef list formula_objects(Node node, list given, list wanted):
                 return results
         shape_source = g
         out = saved_value(node, nin) if node.saved[nin] != NULL else like_object(g)
-        conjugate = row.holomorphic and (is_complex(type_number((<Tensor>g).a)) if is_tensor(g) else g.dtype.kind == "c")
+        conjugate = row.holomorphic and g.dtype.kind == "c"
     for i in range(nin):
         a = node.saved[i]
         if a == NULL:
